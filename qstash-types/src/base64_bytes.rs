@@ -1,0 +1,98 @@
+//! Bytes that travel as base64 text inside JSON.
+//!
+//! For `#[serde(with = "base64_bytes")]` on a [`Bytes`] field. Text is read in the standard and the URL-safe alphabet,
+//! padded or not, straight from the JSON document into the bytes that are kept; it is written in the standard alphabet
+//! with padding.
+
+use std::sync::LazyLock;
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurposeConfig, Simd},
+};
+use bytes::Bytes;
+use serde::{Deserializer, Serializer, de};
+
+const fn config(padding: DecodePaddingMode) -> GeneralPurposeConfig {
+    // Unused bits of the last character carry no data; nothing is gained by losing a body over them.
+    GeneralPurposeConfig::new().with_decode_padding_mode(padding).with_decode_allow_trailing_bits(true)
+}
+
+const PADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireCanonical);
+const UNPADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireNone);
+
+// Building an engine detects the processor and computes its tables, hence statics.
+static STANDARD_PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PADDED));
+static STANDARD_UNPADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(UNPADDED));
+static URL_SAFE_PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(PADDED));
+static URL_SAFE_UNPADDED: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(UNPADDED));
+
+/// Decodes base64 text in either alphabet. Padding is all there or not there at all.
+///
+/// # Errors
+///
+/// Text that is not base64 is refused; the error names the place.
+pub fn decode(text: &[u8]) -> Result<Bytes, InvalidBase64> {
+    let url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let engine = match (url_safe, text.last() == Some(&b'=')) {
+        (false, true) => &STANDARD_PADDED,
+        (false, false) => &STANDARD_UNPADDED,
+        (true, true) => &URL_SAFE_PADDED,
+        (true, false) => &URL_SAFE_UNPADDED,
+    };
+    engine.decode(text).map(Bytes::from).map_err(|error| InvalidBase64(error.to_string().into()))
+}
+
+/// Encodes bytes in the standard alphabet with padding.
+pub fn encode(bytes: &[u8]) -> String {
+    STANDARD_PADDED.encode(bytes)
+}
+
+/// A text is not base64.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not base64: {0}")]
+pub struct InvalidBase64(Box<str>);
+
+/// Writes bytes as base64 text.
+///
+/// # Errors
+///
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&encode(bytes))
+}
+
+/// Reads base64 text into bytes.
+///
+/// # Errors
+///
+/// A value that is not text, and text that is not base64.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+    read(deserializer)?.map_err(de::Error::custom)
+}
+
+/// Reads a text and keeps the error of an undecodable one apart from the errors of the document.
+pub(crate) fn read<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Result<Bytes, InvalidBase64>, D::Error> {
+    struct Visitor;
+
+    impl de::Visitor<'_> for Visitor {
+        type Value = Result<Bytes, InvalidBase64>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("base64 text")
+        }
+
+        fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Self::Value, E> {
+            Ok(decode(text))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(decode(text.as_bytes()))
+        }
+    }
+
+    // As bytes rather than as text: serde_json then skips the UTF-8 check, which costs as much as the decoding.
+    deserializer.deserialize_bytes(Visitor)
+}

@@ -1,0 +1,158 @@
+//! Header maps as QStash writes them into JSON.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
+
+/// The headers of a request or response, as QStash stores and shows them.
+///
+/// Names compare without regard to case. Values are lists, because a header may be repeated. Names that are no HTTP
+/// token and values that could not be sent are kept all the same: this is a record, not a request.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, Vec<String>)>);
+
+impl Headers {
+    /// Records a header map, with names in the service's spelling (`Content-Type`) and bytes outside UTF-8 replaced.
+    pub fn record(map: &http::HeaderMap) -> Self {
+        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        map.keys()
+            .map(|name| (canonical(name.as_str()), map.get_all(name).iter().map(text).collect()))
+            .collect()
+    }
+
+    /// The first value of a header.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .flat_map(|(_, values)| values)
+            .next()
+            .map(String::as_str)
+    }
+
+    /// Every value of a header.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name))
+            .flat_map(|(_, values)| values.iter().map(String::as_str))
+    }
+
+    /// Every name with its values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// Whether there is no header.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The spelling of a header name in the service's JSON: `x-trace-id` becomes `X-Trace-Id`.
+pub fn canonical(name: &str) -> String {
+    let mut capital = true;
+    name.chars()
+        .map(|c| {
+            let c = if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+            capital = c == '-';
+            c
+        })
+        .collect()
+}
+
+impl fmt::Debug for Headers {
+    /// Shows the names alone: values may be credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl FromIterator<(String, Vec<String>)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<String>)>>(headers: I) -> Self {
+        Self(headers.into_iter().collect())
+    }
+}
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, values) in &self.0 {
+            map.serialize_entry(name, values)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    /// Reads an object whose values are lists of text, text, or `null`; the service has sent all three.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of header names and values")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Headers, E> {
+                Ok(Headers::default())
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Vec::new();
+                while let Some((name, Values(values))) = map.next_entry()? {
+                    headers.push((name, values));
+                }
+                Ok(Headers(headers))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The value side of a header map.
+struct Values(Vec<String>);
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Values;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a header value or a list of them")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Values, E> {
+                Ok(Values(Vec::new()))
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Values, E> {
+                self.visit_string(value.to_owned())
+            }
+
+            fn visit_string<E: de::Error>(self, value: String) -> Result<Values, E> {
+                Ok(Values(vec![value]))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element::<Cow<'de, str>>()? {
+                    values.push(value.into_owned());
+                }
+                Ok(Values(values))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}

@@ -1,0 +1,75 @@
+//! The wire format of [QStash](https://upstash.com/docs/qstash) in both directions, without IO.
+//!
+//! A client encodes with this crate what a server decodes with it, and the other way round, so the two cannot disagree
+//! about a spelling:
+//!
+//! ```
+//! use std::time::Duration;
+//! use qstash_types::{CallbackTarget, DeliveryOptions, Url};
+//!
+//! let mut options = DeliveryOptions::default();
+//! options.settings.retries = Some(3);
+//! options.settings.timeout = Some(Duration::from_secs(90));
+//! options.callback = Some(CallbackTarget::new(Url::new("https://api.example.com/done")?));
+//!
+//! let headers = options.to_headers()?;
+//! assert_eq!(headers["upstash-retries"], "3");
+//! assert_eq!(headers["upstash-timeout"], "90s");
+//! assert_eq!(DeliveryOptions::from_headers(&headers)?, options);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | To find | look at |
+//! |---|---|
+//! | header names | [`header`] |
+//! | publish headers | [`DeliveryOptions`], [`Settings`], [`CallbackTarget`] |
+//! | the values in them | [`duration`], [`FlowControl`], [`RetryDelay`], [`Redaction`] |
+//! | headers of a delivery | [`DeliveryHeaders`] |
+//! | callback bodies | [`Callback`], [`FailureCallback`] |
+//! | answers of the API | [`Receipt`], [`MessageRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
+//! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
+//! | destinations | [`Destination`], [`Url`] |
+//!
+//! Decoding is tolerant: unknown fields and states, absent and `null` values never make it fail. Encoding writes the one
+//! form that every version of the service understands.
+
+pub mod base64_bytes;
+pub mod duration;
+pub mod header;
+pub mod timestamp;
+
+mod callback;
+mod delivery;
+mod delivery_headers;
+mod destination;
+mod flow_control;
+mod headers;
+mod id;
+mod log;
+mod message;
+mod receipt;
+mod redaction;
+mod region;
+mod retry_delay;
+mod signing_key;
+mod url;
+
+pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
+pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader, Settings, Start};
+pub use delivery_headers::DeliveryHeaders;
+pub use destination::{Destination, InvalidDestination};
+pub use flow_control::{FlowControl, FlowLimits, InvalidFlowControl};
+pub use headers::{Headers, canonical};
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
+pub use id::{
+    DeduplicationId, DlqId, EndpointName, FlowControlKey, InvalidId, Label, MessageId, QueueName, ScheduleId,
+    UrlGroupName,
+};
+pub use log::{LogEntry, LogState};
+pub use message::{DeadLetter, MessageRecord};
+pub use receipt::Receipt;
+pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
+pub use region::{Region, UnknownRegion};
+pub use retry_delay::{InvalidRetryDelay, RetryDelay};
+pub use signing_key::{InvalidSigningKey, SigningKey, SigningKeys};
+pub use url::{InvalidUrl, Url, without_secrets};

@@ -1,0 +1,205 @@
+//! The log of what happened to messages.
+
+use std::{fmt, time::SystemTime};
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    EndpointName, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, UrlGroupName,
+    base64_bytes,
+    timestamp::{optional_unix_millis, unix_millis},
+};
+
+/// One line of the log: a message entered a state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogEntry {
+    /// When.
+    #[serde(with = "unix_millis")]
+    pub time: SystemTime,
+    /// Which message.
+    pub message_id: MessageId,
+    /// The state that it entered.
+    pub state: LogState,
+    /// Where the message goes.
+    #[serde(default)]
+    pub url: String,
+    /// The method of the delivery.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub method: String,
+    /// The headers that are delivered.
+    #[serde(rename = "header", default, skip_serializing_if = "Headers::is_empty")]
+    pub headers: Headers,
+    /// The message's body.
+    #[serde(default, with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
+    pub body: Bytes,
+    /// Why the attempt failed, for [`LogState::Error`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When the next attempt is due.
+    #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
+    pub next_delivery_time: Option<SystemTime>,
+    /// The URL group that the message was published to.
+    #[serde(rename = "topicName", default, deserialize_with = "crate::id::optional")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_group: Option<UrlGroupName>,
+    /// The endpoint's name inside the URL group.
+    #[serde(rename = "endpointName", default, deserialize_with = "crate::id::optional")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointName>,
+    /// The schedule that produced the message.
+    #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
+    pub schedule_id: Option<ScheduleId>,
+    /// The queue that the message goes through.
+    #[serde(rename = "queueName", default, deserialize_with = "crate::id::optional")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueName>,
+    /// The status of the response, for [`LogState::Error`]; absent when no response came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_status: Option<u16>,
+    /// The headers of the response. Written under both spellings that are in use.
+    #[serde(flatten, with = "response_headers")]
+    pub response_headers: Option<Headers>,
+    /// The body of the response.
+    #[serde(default, with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
+    pub response_body: Bytes,
+    /// The longest time that an attempt may take, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// The callback URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<String>,
+    /// The failure-callback URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_callback: Option<String>,
+    /// How many attempts may follow the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retries: Option<u32>,
+    /// The expression for the wait before a retry. Written under both spellings that are in use.
+    #[serde(flatten, with = "retry_delay")]
+    pub retry_delay: Option<String>,
+    /// The first label.
+    #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// All labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
+    /// The flow-control key.
+    #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
+    pub flow_control_key: Option<FlowControlKey>,
+}
+
+/// A value that official SDKs look for under two names: written under both, read from either.
+macro_rules! two_spellings {
+    ($module:ident: $type:ty, $first:literal, $second:literal) => {
+        mod $module {
+            use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+            #[derive(Serialize, Deserialize)]
+            struct Fields {
+                #[serde(rename = $first, default, skip_serializing_if = "Option::is_none")]
+                first: Option<$type>,
+                #[serde(rename = $second, default, skip_serializing_if = "Option::is_none")]
+                second: Option<$type>,
+            }
+
+            #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+            pub(super) fn serialize<S: Serializer>(
+                value: &Option<$type>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                Fields { first: value.clone(), second: value.clone() }.serialize(serializer)
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<$type>, D::Error> {
+                let Fields { first, second } = Fields::deserialize(deserializer)?;
+                Ok(first.or(second))
+            }
+        }
+    };
+}
+
+two_spellings!(response_headers: crate::Headers, "responseHeader", "responseHeaders");
+two_spellings!(retry_delay: String, "retryDelayExpr", "retryDelayExpression");
+
+/// A state in the life of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogState {
+    /// Accepted.
+    Created,
+    /// An attempt is running.
+    Active,
+    /// Waiting for the next attempt.
+    Retry,
+    /// An attempt has failed.
+    Error,
+    /// The destination has taken the message.
+    Delivered,
+    /// Given up; the message is in the dead letter queue.
+    Failed,
+    /// Somebody asked to cancel it.
+    CancelRequested,
+    /// Cancelled. The wire has both spellings.
+    Canceled,
+    /// In filters alone: active, waiting for a retry, or in error.
+    InProgress,
+    /// A state that this version does not know.
+    Unknown(Box<str>),
+}
+
+impl LogState {
+    /// The state as the wire spells it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            LogState::Created => "CREATED",
+            LogState::Active => "ACTIVE",
+            LogState::Retry => "RETRY",
+            LogState::Error => "ERROR",
+            LogState::Delivered => "DELIVERED",
+            LogState::Failed => "FAILED",
+            LogState::CancelRequested => "CANCEL_REQUESTED",
+            LogState::Canceled => "CANCELED",
+            LogState::InProgress => "IN_PROGRESS",
+            LogState::Unknown(state) => state,
+        }
+    }
+}
+
+impl From<&str> for LogState {
+    fn from(state: &str) -> Self {
+        match state {
+            "CREATED" => Self::Created,
+            "ACTIVE" => Self::Active,
+            "RETRY" => Self::Retry,
+            "ERROR" => Self::Error,
+            "DELIVERED" => Self::Delivered,
+            "FAILED" => Self::Failed,
+            "CANCEL_REQUESTED" => Self::CancelRequested,
+            "CANCELED" | "CANCELLED" => Self::Canceled,
+            "IN_PROGRESS" => Self::InProgress,
+            other => Self::Unknown(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for LogState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for LogState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for LogState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(std::borrow::Cow::<str>::deserialize(deserializer)?.as_ref().into())
+    }
+}

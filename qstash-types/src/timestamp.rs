@@ -1,0 +1,142 @@
+//! Points in time on the wire: Unix milliseconds in JSON, Unix seconds in headers and in a few JSON fields.
+//!
+//! Each module is for `#[serde(with = "…")]` on a field. Both read a number or a text of digits, since the service has
+//! sent both, and write a number.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer, Serializer, de};
+
+/// Unix milliseconds.
+pub mod unix_millis {
+    use super::{Deserializer, Instants, Serializer, SystemTime};
+
+    const UNIT: Instants = Instants { per_second: 1_000 };
+
+    /// Writes whole milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(UNIT.count(*time))
+    }
+
+    /// Reads a number or a text of digits.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is not a whole number of milliseconds.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        deserializer.deserialize_any(UNIT)
+    }
+}
+
+/// Unix seconds.
+pub mod unix_seconds {
+    use super::{Deserializer, Instants, Serializer, SystemTime};
+
+    const UNIT: Instants = Instants { per_second: 1 };
+
+    /// Writes whole seconds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(UNIT.count(*time))
+    }
+
+    /// Reads a number or a text of digits.
+    ///
+    /// # Errors
+    ///
+    /// Anything that is not a whole number of seconds.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        deserializer.deserialize_any(UNIT)
+    }
+}
+
+/// Optional Unix milliseconds, for `#[serde(default, with = "…", skip_serializing_if = "Option::is_none")]`.
+pub mod optional_unix_millis {
+    use super::{Deserialize, Deserializer, Millis, Serializer, SystemTime, unix_millis};
+
+    /// Writes whole milliseconds, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => unix_millis::serialize(time, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads a number, a text of digits, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// Anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        Ok(<Option<Millis>>::deserialize(deserializer)?.map(|Millis(time)| time))
+    }
+}
+
+/// A time that is read as [`unix_millis`].
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Millis(#[serde(with = "unix_millis")] pub(crate) SystemTime);
+
+/// Whole Unix seconds of a time, rounded up: what `Upstash-Not-Before` says must not lie before what was asked for.
+pub(crate) fn whole_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, crate::duration::whole_seconds)
+}
+
+/// Counts the units between the epoch and a time, and back.
+#[derive(Clone, Copy)]
+struct Instants {
+    per_second: u32,
+}
+
+impl Instants {
+    fn count(self, time: SystemTime) -> i64 {
+        let units = |span: Duration| {
+            i64::try_from(span.as_nanos() * u128::from(self.per_second) / 1_000_000_000).unwrap_or(i64::MAX)
+        };
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => units(after),
+            Err(before) => -units(before.duration()),
+        }
+    }
+
+    fn time<E: de::Error>(self, count: i64) -> Result<SystemTime, E> {
+        let per_second = u64::from(self.per_second);
+        let magnitude = count.unsigned_abs();
+        let nanos = (magnitude % per_second) * (1_000_000_000 / per_second);
+        let span = Duration::from_secs(magnitude / per_second) + Duration::from_nanos(nanos);
+        let epoch = SystemTime::UNIX_EPOCH;
+        if count < 0 { epoch.checked_sub(span) } else { epoch.checked_add(span) }
+            .ok_or_else(|| E::custom("time out of range"))
+    }
+}
+
+impl de::Visitor<'_> for Instants {
+    type Value = SystemTime;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a Unix time as a whole number or as text")
+    }
+
+    fn visit_i64<E: de::Error>(self, count: i64) -> Result<SystemTime, E> {
+        self.time(count)
+    }
+
+    fn visit_u64<E: de::Error>(self, count: u64) -> Result<SystemTime, E> {
+        self.time(i64::try_from(count).map_err(|_| E::custom("time out of range"))?)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SystemTime, E> {
+        self.time(text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?)
+    }
+}

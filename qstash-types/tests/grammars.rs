@@ -1,0 +1,269 @@
+//! The small grammars: durations, retry delays, ids, URLs, base64, times.
+
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+use qstash_types::{
+    DeduplicationId, Destination, FlowControlKey, InvalidDestination, InvalidUrl, Label, MessageId,
+    QueueName, Region, RetryDelay, SigningKey, SigningKeys, Url, base64_bytes, canonical, duration,
+    without_secrets,
+};
+
+#[test]
+fn durations_are_read_in_every_documented_form() {
+    for (text, seconds) in [
+        ("30s", 30),
+        ("5m", 300),
+        ("2h", 7200),
+        ("7d", 604_800),
+        ("1d10h30m", 124_200),
+        ("60", 60),
+        ("0s", 0),
+        ("1h30m3s", 5403),
+    ] {
+        assert_eq!(duration::parse(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+}
+
+#[test]
+fn a_part_of_a_second_is_rounded_up() {
+    assert_eq!(duration::to_text(Duration::from_millis(1)), "1s");
+    assert_eq!(duration::to_text(Duration::from_millis(90_001)), "91s");
+    assert_eq!(duration::to_text(Duration::ZERO), "0s");
+    assert_eq!(duration::to_text(Duration::MAX), format!("{}s", u64::MAX));
+}
+
+#[test]
+fn documented_retry_delays_mean_what_the_documentation_says() {
+    let table = [
+        ("1000", [1000, 1000, 1000]),
+        ("1000 * (1 + retried)", [1000, 2000, 3000]),
+        ("pow(2, retried) * 1000", [1000, 2000, 4000]),
+        ("max(1000, pow(2, retried) * 100)", [1000, 1000, 1000]),
+        ("min(3, 2, retried)", [0, 1, 2]),
+        ("-retried + 10 / 4 - 0.5", [2, 1, 0]),
+        ("--5", [5, 5, 5]),
+        ("round(exp(1)) + floor(1.9) + ceil(0.1) + abs(-1) + sqrt(16)", [10, 10, 10]),
+        // Division by zero, a negative and an undefined result, and one beyond a day.
+        ("1 / retried", [86_400_000, 1, 0]),
+        ("0 - 5", [0, 0, 0]),
+        ("sqrt(0 - 1)", [0, 0, 0]),
+        ("pow(10, 300) * pow(10, 300)", [86_400_000; 3]),
+        ("90000000", [86_400_000; 3]),
+    ];
+    for (expression, millis) in table {
+        let delay: RetryDelay = expression.parse().expect(expression);
+        let found: Vec<u128> = (0..3).map(|retried| delay.delay(retried).as_millis()).collect();
+        assert_eq!(found, millis, "{expression}");
+        assert_eq!(delay.as_str(), expression);
+    }
+}
+
+#[test]
+fn an_expression_outside_the_grammar_is_refused() {
+    let deep = "(".repeat(500) + "1" + &")".repeat(500);
+    let long = "1+".repeat(600) + "1";
+    for expression in [
+        "",
+        " ",
+        "1 +",
+        "(1",
+        "1)",
+        "1 2",
+        "foo",
+        "retried()",
+        "pow(2)",
+        "pow(1,2,3)",
+        "sqrt(1,2)",
+        "min(1)",
+        "1..2",
+        "2 ^ 3",
+        "5 % 2",
+        "retriedx",
+        "pow 2, 3",
+        "1e3",
+        "é",
+        "max(1,)",
+        ",",
+        deep.as_str(),
+        long.as_str(),
+    ] {
+        let error = expression.parse::<RetryDelay>().expect_err(expression);
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+#[test]
+fn an_id_never_changes_what_a_request_means() {
+    for id in ["", " ", "\t\n", ".", "..", "a\nb", " a", "a "] {
+        assert!(MessageId::new(id).is_err(), "{id:?}");
+        assert!(FlowControlKey::new(id).is_err(), "{id:?}");
+        assert!(QueueName::new(id).is_err(), "{id:?}");
+    }
+    for name in ["a/b", "a b", "ä", "a:b"] {
+        assert!(QueueName::new(name).is_err(), "{name:?}");
+    }
+    assert!(FlowControlKey::new("user:42 / über").is_ok());
+    assert_eq!(DeduplicationId::new("a:b").unwrap_err().to_string(), "deduplication id must not contain ':'");
+    assert_eq!(Label::new("a,b").unwrap_err().to_string(), "label must not contain ','");
+    for json in ["\"\"", "\"..\"", "\" \""] {
+        assert!(serde_json::from_str::<MessageId>(json).is_err(), "{json}");
+    }
+    assert_eq!(
+        serde_json::from_str::<QueueName>("\"made elsewhere/1\"").unwrap().as_str(),
+        "made elsewhere/1"
+    );
+}
+
+#[test]
+fn a_url_that_a_parser_would_rewrite_is_refused_with_the_way_out() {
+    for url in [
+        "https://h/../../../../messages/x",
+        "https://h/a/./b",
+        "https://h/%2e%2E/x",
+        "https://h/.%2e",
+        "https://..",
+        "https://h/a\\b",
+        "https://h/a b",
+        "https://h/ä",
+        "https://h/\"",
+        "https://h/<x>",
+        "https://h/{id}",
+        "https://h/a^b",
+        "https://h/`",
+        "https://h/?q='x'",
+        "https://h/?q=a b",
+        "https://h/#top",
+        "https://h/a\tb",
+        "https://h/\n",
+        "ftp://h/",
+        "//h/x",
+        "h.example/x",
+        "https://",
+        "https:///x",
+        "https://:80/x",
+        "https://user@/x",
+        "",
+    ] {
+        assert!(Url::new(url).is_err(), "{url:?}");
+    }
+    assert_eq!(
+        Url::new("https://h/a b").unwrap_err(),
+        InvalidUrl::Character { found: ' ', escaped: "%20".into() }
+    );
+    assert_eq!(
+        Url::new("https://h/ü").unwrap_err().to_string(),
+        "the URL contains 'ü', write %C3%BC instead"
+    );
+    for url in [
+        "https://h",
+        "HTTP://H/",
+        "https://h//a//b/",
+        "https://h/?a=1&b=../..",
+        "https://h/%2F%zz",
+        "https://u:p@h:1/'~|[]",
+        "https://h/...",
+        "https://h/?/asd?x=y",
+    ] {
+        assert_eq!(Url::new(url).expect(url).as_str(), url);
+    }
+}
+
+#[test]
+fn a_server_takes_a_url_as_it_arrives() {
+    assert!(Url::received("https://h/'a'/../{b}").is_ok());
+    assert!(Url::received("https://h/a b").is_err());
+    assert!(matches!(Destination::received("https://h/?x"), Ok(Destination::Url(_))));
+    assert!(matches!(Destination::received("my-group"), Ok(Destination::UrlGroup(_))));
+    assert_eq!(Destination::received(""), Err(InvalidDestination::Empty));
+    assert_eq!(Destination::received("v2/publish/https://h"), Err(InvalidUrl::Scheme.into()));
+}
+
+#[test]
+fn neither_debug_nor_the_short_form_of_a_url_shows_credentials() {
+    let url = Url::new("https://user:secret@h.example/path?token=secret").unwrap();
+    assert_eq!(format!("{url:?}"), "Url(https://h.example/path)");
+    assert_eq!(without_secrets("no url ?secret"), "no url ");
+}
+
+#[test]
+fn signing_keys_are_never_empty_and_never_shown() {
+    for blank in ["", " ", "\n"] {
+        assert!(SigningKey::new(blank).is_err());
+        assert!(serde_json::from_value::<SigningKey>(blank.into()).is_err());
+    }
+    let keys: SigningKeys =
+        serde_json::from_str(r#"{"current":"sig_canary1","next":"sig_canary2"}"#).unwrap();
+    let shown = format!("{keys:?}");
+    assert!(!shown.contains("sig_") && !shown.contains("canary"), "{shown}");
+    assert_eq!(keys.current.expose(), "sig_canary1");
+}
+
+#[test]
+fn regions_are_read_in_every_spelling() {
+    for text in ["us-east-1", "US-EAST-1", "US_EAST_1", "us_EAST-1"] {
+        assert_eq!(text.parse(), Ok(Region::UsEast1));
+    }
+    for text in ["", "us-east-2", "us east 1", "EU_CENTRAL_1 "] {
+        assert!(text.parse::<Region>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn header_names_get_the_spelling_of_the_service() {
+    assert_eq!(canonical("x-trace-id"), "X-Trace-Id");
+    assert_eq!(canonical("CONTENT-TYPE"), "Content-Type");
+}
+
+#[test]
+fn times_are_read_as_numbers_and_text_in_both_units() {
+    use qstash_types::timestamp::{unix_millis, unix_seconds};
+    let millis = |json: &str| unix_millis::deserialize(&mut serde_json::Deserializer::from_str(json));
+    let seconds = |json: &str| unix_seconds::deserialize(&mut serde_json::Deserializer::from_str(json));
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
+    assert_eq!(millis("1700000000250").unwrap(), time);
+    assert_eq!(millis("\"1700000000250\"").unwrap(), time);
+    assert_eq!(seconds("\"1700000000\"").unwrap(), time - Duration::from_millis(250));
+    assert_eq!(seconds("1700000000").unwrap(), time - Duration::from_millis(250));
+    assert!(millis("\"soon\"").is_err() && millis("1.5").is_err() && millis("18446744073709551615").is_err());
+    let mut written = Vec::new();
+    unix_millis::serialize(&time, &mut serde_json::Serializer::new(&mut written)).unwrap();
+    assert_eq!(written, b"1700000000250");
+}
+
+proptest! {
+    #[test]
+    fn base64_is_read_in_both_alphabets_padded_or_not(bytes in any::<Vec<u8>>()) {
+        let padded = base64_bytes::encode(&bytes);
+        let url_safe = padded.replace('+', "-").replace('/', "_");
+        for text in [&padded, &url_safe] {
+            prop_assert_eq!(&base64_bytes::decode(text.as_bytes()).unwrap()[..], &bytes[..]);
+            prop_assert_eq!(&base64_bytes::decode(text.trim_end_matches('=').as_bytes()).unwrap()[..], &bytes[..]);
+        }
+    }
+
+    #[test]
+    fn a_written_duration_reads_back_rounded_up(millis in any::<u64>()) {
+        let read = duration::parse(&duration::to_text(Duration::from_millis(millis))).unwrap();
+        let lost = read.saturating_sub(Duration::from_millis(millis));
+        prop_assert!(lost < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in "\\PC{0,40}") {
+        let _ = duration::parse(&text);
+        let _ = Url::new(&text);
+        let _ = Destination::received(&text);
+        let _ = base64_bytes::decode(text.as_bytes());
+        if let Ok(delay) = text.parse::<RetryDelay>() {
+            prop_assert!(delay.delay(u32::MAX) <= Duration::from_secs(86_400));
+        }
+    }
+
+    #[test]
+    fn no_expression_makes_evaluation_panic(text in "(retried|[0-9.]{1,4}|pow|min|sqrt|exp|[-+*/(), ]){1,30}", retried in any::<u32>()) {
+        if let Ok(delay) = text.parse::<RetryDelay>() {
+            prop_assert!(delay.delay(retried) <= Duration::from_secs(86_400));
+        }
+    }
+}
