@@ -1,0 +1,23 @@
+//! Callback bodies: nothing panics, whichever accessor is called, and an odd field never hides the status.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use qstash_types::{Callback, FailureCallback};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(callback) = serde_json::from_slice::<Callback>(data) else { return };
+    let failure: FailureCallback = serde_json::from_slice(data).expect("both forms decode alike");
+    assert_eq!(failure.dlq_id(), callback.dlq_id());
+    assert_eq!(callback.is_success(), (200..300).contains(&callback.status()));
+    let _ = (callback.headers(), callback.body(), callback.text(), callback.json::<serde_json::Value>());
+    let _ = (callback.source_headers(), callback.source_body(), callback.source_json::<serde_json::Value>());
+    let _ = (
+        callback.not_before(),
+        callback.created_at(),
+        callback.is_last_attempt(),
+        callback.source_message_id(),
+    );
+    let _ = (callback.url_group(), callback.endpoint(), callback.schedule_id(), callback.caller_ip());
+    let _ = format!("{callback:?}");
+});

@@ -1,0 +1,111 @@
+//! [QStash](https://upstash.com/docs/qstash) deliveries and callbacks in [actix-web](actix_web): one middleware, and
+//! handlers can trust what they are given.
+//!
+//! ```no_run
+//! use actix_web::{App, HttpServer, web};
+//! use qstash_actix::{Callback, KeySet, Outcome, Signed, Verifier, VerifySignature};
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let verifier = Verifier::builder(KeySet::from_env()?)
+//!         .origin("https://api.example.com") // where QStash finds this service
+//!         .build()?;
+//!     let signature = VerifySignature::new(verifier);
+//!     let app = move || {
+//!         App::new()
+//!             .route("/render/done", web::post().to(done))
+//!             .wrap(signature.clone())
+//!     };
+//!
+//!     HttpServer::new(app).bind("0.0.0.0:3000")?.run().await?;
+//!     Ok(())
+//! }
+//!
+//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+//!     if callback.is_success() {
+//!         println!("rendered: {}", callback.text()?);
+//!     }
+//!     Ok(Outcome::done())
+//! }
+//! ```
+//!
+//! | name | what it is |
+//! |---|---|
+//! | [`VerifySignature`] | the middleware: refuses what QStash did not sign |
+//! | [`Signed`] | an argument: JSON that is proven to come from QStash |
+//! | [`Delivery`] | an argument: claims, raw body, and the metadata of the delivery |
+//! | [`Outcome`] | a return value: done, try again later, never try again |
+//! | [`Rejection`] | why a request did not reach its handler |
+//!
+//! # What is signed
+//!
+//! QStash signs the URL that it calls, the bytes of the body, and the time. The URL is compared with the origin of the
+//! [`Verifier`] and with path and query of the request; in a scope that is the whole path, as it was called. `Host` and
+//! `X-Forwarded-*` are never believed. A proxy that strips a part of the path is told by
+//! [`VerifierBuilder::public_prefix`].
+//!
+//! The method and all headers are **not** signed, those of a [`Delivery`] included.
+//!
+//! # The order of middleware
+//!
+//! Outside of [`VerifySignature`], which in actix means wrapped after it, nothing may change the body or the URL:
+//! `NormalizePath` belongs inside. In the wrong order it does no harm but that every delivery it changes is refused.
+//! CORS and `Compress`, which change responses, may stand on either side; a refusal passes through them as any response.
+//!
+//! `App::wrap` also covers what no route takes, so that a stranger gets 403 for every path. `wrap` on a scope or a
+//! resource covers that one.
+//!
+//! # What handlers see
+//!
+//! [`Signed`] and [`Delivery`] have the bytes that were signed, counted against [`Verifier::body_limit`] (32 MiB unless
+//! set). The extractors of actix see the same bytes and do with them what they always do: they undo a
+//! `Content-Encoding`, and they have limits of their own, which are 256 KiB for `web::Bytes` and `String` unless
+//! `web::PayloadConfig` says otherwise. Callbacks are often larger, so prefer the extractors of this crate.
+//!
+//! # Testing handlers
+//!
+//! `qstash_verify::Signer` signs as QStash does, with any key and at any time. It needs the feature `sign` of
+//! `qstash-verify`, as a development dependency.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use actix_web::{App, test, web};
+//! use qstash_actix::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
+//! use qstash_verify::Signer;
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = SigningKey::new("sig_test")?;
+//! let keys = KeySet::new([("test", key.clone())]);
+//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
+//! let app = App::new()
+//!     .route("/double", web::post().to(async |Signed(_): Signed<u32>| Outcome::done()))
+//!     .wrap(VerifySignature::new(verifier));
+//! let app = test::init_service(app).await;
+//!
+//! let token = Signer::new(key).sign("https://api.example.com/double", b"21", SystemTime::now());
+//! let delivery = |body| {
+//!     let request = test::TestRequest::post().uri("/double");
+//!     request.insert_header(("upstash-signature", token.as_str())).set_payload(body).to_request()
+//! };
+//!
+//! assert_eq!(test::call_service(&app, delivery("21")).await.status(), 200);
+//! assert_eq!(test::call_service(&app, delivery("99")).await.status(), 403);
+//! # Ok(())
+//! # }
+//! ```
+
+mod extract;
+mod middleware;
+mod outcome;
+mod rejection;
+
+pub use extract::{Delivery, Signed};
+pub use middleware::{VerifySignature, VerifySignatureMiddleware};
+pub use outcome::Outcome;
+pub use qstash_verify::{
+    BuildError, Callback, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, EnvError, FailureCallback, FieldError,
+    InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified, Verifier,
+    VerifierBuilder, VerifyError,
+};
+pub use rejection::Rejection;

@@ -1,0 +1,48 @@
+//! Vectors of independent implementations as requests, each at its own time.
+
+use actix_web::{
+    http::{StatusCode, header::HeaderValue},
+    web,
+};
+use qstash_actix::{Delivery, VerifySignature};
+
+use crate::{
+    receiver::{send, serve_behind, unsigned},
+    shared::vector::{self, Vector, Verdict},
+};
+
+async fn verdict(vector: &Vector) -> Verdict {
+    let Ok(verifier) = vector.verifier() else { return Verdict::Reject };
+    let echo = async |delivery: Delivery| delivery.body().clone();
+    let app = serve_behind(VerifySignature::new(verifier), |routes| {
+        routes.default_service(web::to(echo));
+    })
+    .await;
+    let signature = HeaderValue::from_bytes(&vector.signature()).unwrap();
+    let mut request = unsigned(vector.target()).insert_header(("upstash-signature", signature));
+    if let Some(region) = &vector.region {
+        request = request.insert_header(("upstash-region", region.as_str()));
+    }
+
+    let answer = send(&app, request.set_payload(vector.body()).to_request()).await;
+    if answer.status == StatusCode::OK {
+        assert_eq!(answer.body, vector.body(), "{}", vector.name);
+        Verdict::Ok
+    } else {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", vector.name);
+        assert!(answer.reason().is_some(), "{}", vector.name);
+        Verdict::Reject
+    }
+}
+
+#[actix_web::test]
+async fn every_vector_gets_its_verdict() {
+    let mut wrong = Vec::new();
+    for vector in vector::all() {
+        let verdict = verdict(&vector).await;
+        if vector.required().is_some_and(|required| required != verdict) {
+            wrong.push(vector.name);
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}

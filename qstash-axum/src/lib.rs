@@ -1,0 +1,109 @@
+//! [QStash](https://upstash.com/docs/qstash) deliveries and callbacks in [axum](axum): one layer, and handlers can
+//! trust what they are given.
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use qstash_axum::{Callback, KeySet, Outcome, Signed, Verifier, VerifySignature};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let verifier = Verifier::builder(KeySet::from_env()?)
+//!         .origin("https://api.example.com") // where QStash finds this service
+//!         .build()?;
+//!     let app = Router::new()
+//!         .route("/render/done", post(done))
+//!         .layer(VerifySignature::new(verifier));
+//!
+//!     let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//!
+//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+//!     if callback.is_success() {
+//!         println!("rendered: {}", callback.text()?);
+//!     }
+//!     Ok(Outcome::done())
+//! }
+//! ```
+//!
+//! | name | what it is |
+//! |---|---|
+//! | [`VerifySignature`] | the layer: refuses what QStash did not sign |
+//! | [`Signed`] | an argument: JSON that is proven to come from QStash |
+//! | [`Delivery`] | an argument: claims, raw body, and the metadata of the delivery |
+//! | [`Outcome`] | a return value: done, try again later, never try again |
+//! | [`Rejection`] | why a request did not reach its handler |
+//!
+//! # What is signed
+//!
+//! QStash signs the URL that it calls, the bytes of the body, and the time. The URL is compared with the origin of the
+//! [`Verifier`] and with path and query of the request; below `nest` that is the whole path, as it was called. `Host`
+//! and `X-Forwarded-*` are never believed. A proxy that strips a part of the path is told by
+//! [`VerifierBuilder::public_prefix`].
+//!
+//! The method and all headers are **not** signed, those of a [`Delivery`] included.
+//!
+//! # The order of layers
+//!
+//! Outside of [`VerifySignature`], which in axum means added after it, nothing may change the body or the URL:
+//! decompression (`RequestDecompressionLayer`) and path normalisation (`NormalizePathLayer`) belong inside. In the wrong
+//! order they do no harm but that every delivery is refused.
+//!
+//! `Router::layer` also covers the fallback, so that a stranger gets 403 for every path; `Router::route_layer` covers
+//! the routes alone.
+//!
+//! # What handlers see
+//!
+//! `Bytes`, `String`, `Json<T>`, `Form<T>` and `Request` work below the layer as ever and see exactly the bytes that
+//! were signed. Trailers are dropped. The body has then been counted against [`Verifier::body_limit`] (32 MiB unless
+//! set), so the layer lifts axum's own limit of 2 MB; a `DefaultBodyLimit` inside the layer still holds.
+//!
+//! # Testing handlers
+//!
+//! `qstash_verify::Signer` signs as QStash does, with any key and at any time. It needs the feature `sign` of
+//! `qstash-verify`, as a development dependency.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use axum::{Router, body::Body, http::Request, routing::post};
+//! use qstash_axum::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
+//! use qstash_verify::Signer;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = SigningKey::new("sig_test")?;
+//! let keys = KeySet::new([("test", key.clone())]);
+//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
+//! let app = Router::new()
+//!     .route("/double", post(async |Signed(_): Signed<u32>| Outcome::done()))
+//!     .layer(VerifySignature::new(verifier));
+//!
+//! let token = Signer::new(key).sign("https://api.example.com/double", b"21", SystemTime::now());
+//! let delivery = |body| Request::post("/double").header("upstash-signature", &token).body(Body::from(body));
+//!
+//! assert_eq!(app.clone().oneshot(delivery("21")?).await?.status(), 200);
+//! assert_eq!(app.oneshot(delivery("99")?).await?.status(), 403);
+//! # Ok(())
+//! # }
+//! ```
+
+mod extract;
+mod future;
+mod layer;
+mod outcome;
+mod rejection;
+mod service;
+
+pub use extract::{Delivery, Signed};
+pub use future::ResponseFuture;
+pub use layer::VerifySignature;
+pub use outcome::Outcome;
+pub use qstash_verify::{
+    BuildError, Callback, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, EnvError, FailureCallback, FieldError,
+    InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified, Verifier,
+    VerifierBuilder, VerifyError,
+};
+pub use rejection::Rejection;
+pub use service::VerifySignatureService;

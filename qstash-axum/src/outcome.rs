@@ -1,0 +1,90 @@
+//! What handlers return.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use qstash_types::FieldError;
+use qstash_verify::JsonError;
+
+/// What a handler tells QStash about a delivery.
+///
+/// | outcome | response | QStash then |
+/// |---|---|---|
+/// | [`done`](Self::done) | 200 | is finished |
+/// | [`retry_after`](Self::retry_after) | 503, `Retry-After` | tries again then, if attempts are left |
+/// | [`permanent`](Self::permanent) | 489, `Upstash-NonRetryable-Error: true` | gives up: failure callback, dead letter queue |
+/// | from an error, by `?` | 422 | tries again on its own schedule, if attempts are left |
+///
+/// As `Result<Outcome, Outcome>` it takes a `?` on whatever cannot be read:
+///
+/// ```
+/// use std::time::Duration;
+/// use qstash_axum::{Callback, Outcome, Signed};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Image {
+///     width: u32,
+/// }
+///
+/// async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+///     let image: Image = callback.json()?;
+///     if image.width == 0 {
+///         return Ok(Outcome::permanent("an image without width"));
+///     }
+///     Ok(Outcome::done())
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome(qstash_verify::Outcome);
+
+impl Outcome {
+    /// The message is handled.
+    pub fn done() -> Self {
+        Self(qstash_verify::Outcome::done())
+    }
+
+    /// Try again after a while. Header: `Retry-After`, in whole seconds, rounded up, at most 24 hours.
+    pub fn retry_after(wait: Duration) -> Self {
+        Self(qstash_verify::Outcome::retry_after(wait))
+    }
+
+    /// Never try again. Header: `Upstash-NonRetryable-Error`. The reason is the body of the response, which failure
+    /// callback and dead letter queue show.
+    pub fn permanent(reason: impl Into<String>) -> Self {
+        Self(qstash_verify::Outcome::permanent(reason))
+    }
+}
+
+impl IntoResponse for Outcome {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status()).expect("outcomes have HTTP statuses");
+        let mut response = (status, self.0.body().to_owned()).into_response();
+        for (name, value) in self.0.headers() {
+            let value = HeaderValue::try_from(value).expect("outcomes have plain header values");
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+        response
+    }
+}
+
+impl From<FieldError> for Outcome {
+    /// Status 422: a field of a callback cannot be decoded.
+    fn from(error: FieldError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<JsonError> for Outcome {
+    /// Status 422: a delivery is not the JSON that was expected.
+    fn from(error: JsonError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Outcome {
+    /// Status 422: a document is not the JSON that was expected.
+    fn from(error: serde_json::Error) -> Self {
+        Self(qstash_verify::Outcome::unprocessable(error.to_string()))
+    }
+}

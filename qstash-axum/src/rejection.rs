@@ -1,0 +1,118 @@
+//! Why a request did not reach its handler.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use axum::{
+    BoxError,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use qstash_verify::{JsonError, LogLevel, VerifyError};
+
+/// Why a request did not reach its handler.
+///
+/// The response is a status and a short fixed text. The rejection itself is in its extensions, for layers that log or
+/// restyle:
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use qstash_axum::{Rejection, VerifyError};
+///
+/// let response: Response = Rejection::Unverified(VerifyError::Missing).into_response();
+/// assert_eq!(response.status(), 403);
+/// assert!(matches!(
+///     response.extensions().get(),
+///     Some(Rejection::Unverified(VerifyError::Missing)),
+/// ));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The request is not what QStash signed. Status 403, or 413 if the body is too large.
+    Unverified(VerifyError),
+    /// The body broke off or came malformed. Status 400.
+    BrokenBody(Arc<dyn Error + Send + Sync>),
+    /// The verified body is not the JSON of a [`Signed`](crate::Signed). Status 422: QStash tries again, since the
+    /// next deployment may understand it.
+    Json(Arc<JsonError>),
+    /// [`Signed`](crate::Signed) or [`Delivery`](crate::Delivery) on a route without
+    /// [`VerifySignature`](crate::VerifySignature). Status 500.
+    Unprotected,
+}
+
+impl Rejection {
+    pub(crate) fn broken_body(error: impl Into<BoxError>) -> Self {
+        Self::BrokenBody(error.into().into())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unverified(error) => {
+                StatusCode::from_u16(error.status()).expect("the verifier answers with HTTP statuses")
+            }
+            Self::BrokenBody(_) => StatusCode::BAD_REQUEST,
+            Self::Json(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the sender may know.
+    fn public_text(&self) -> &'static str {
+        match self {
+            Self::Unverified(error) => error.public_text(),
+            Self::BrokenBody(_) => "broken body",
+            Self::Json(_) => "unexpected body",
+            Self::Unprotected => "this route is not behind `VerifySignature`",
+        }
+    }
+
+    pub(crate) fn log(&self, level: LogLevel) {
+        let reason: &(dyn Error + 'static) = self;
+        match level {
+            LogLevel::Warn { suppressed } => tracing::warn!(reason, suppressed, "request refused"),
+            LogLevel::Debug => tracing::debug!(reason, "request refused"),
+        }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), self.public_text()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unverified(error) => error.fmt(f),
+            Self::BrokenBody(_) => f.write_str("the body could not be read"),
+            Self::Json(error) => error.fmt(f),
+            Self::Unprotected => f.write_str("the route is not behind `VerifySignature`"),
+        }
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unverified(error) => error.source(),
+            Self::BrokenBody(error) => Some(&**error),
+            Self::Json(error) => error.source(),
+            Self::Unprotected => None,
+        }
+    }
+}
+
+impl From<VerifyError> for Rejection {
+    fn from(error: VerifyError) -> Self {
+        Self::Unverified(error)
+    }
+}
+
+impl From<JsonError> for Rejection {
+    fn from(error: JsonError) -> Self {
+        Self::Json(Arc::new(error))
+    }
+}

@@ -1,0 +1,13 @@
+//! The layer, the extractors and the outcomes, from outside. One program, since each one links all of axum.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod body;
+mod extractors;
+mod layers;
+mod outcomes;
+mod receiver;
+mod refusals;
+mod scripted_body;
+mod shared;
+mod vectors;

@@ -1,0 +1,307 @@
+//! What is refused, when, and what is said about it.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::StatusCode,
+    routing::{any, post},
+};
+use qstash_axum::{Rejection, Verifier, VerifyError, VerifySignature};
+
+use crate::{
+    receiver::{Answer, delivery, layer, request, send},
+    scripted_body::ScriptedBody,
+    shared::{
+        log,
+        signing::{KEY, ORIGIN, forged_signature, keys, now, sign, signature, verifier},
+    },
+};
+
+/// An app that nothing in this file may get into.
+fn app() -> Router {
+    app_with(layer())
+}
+
+fn app_with(layer: VerifySignature) -> Router {
+    Router::new().route("/done", any(unreachable_handler)).layer(layer)
+}
+
+async fn unreachable_handler(request: Request) {
+    panic!("{request:?} reached the handler");
+}
+
+/// An app whose verifier reads this many bytes.
+fn limited(body_limit: usize) -> Router {
+    app_with(VerifySignature::new(verifier().body_limit(body_limit).build().unwrap()))
+}
+
+async fn send_body(app: &Router, signature: &str, body: ScriptedBody) -> Answer {
+    send(app, request("/done", signature).body(Body::new(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_forged_request_is_refused_and_its_body_is_never_polled() {
+    let body = ScriptedBody::endless().announcing(u64::MAX);
+    let polls = body.polls();
+
+    let answer = send_body(&app(), &forged_signature("/done", b""), body).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::UnknownKey));
+    assert_eq!(polls.count(), 0);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused_before_the_body_is_read() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let issued = now() - Duration::from_secs(342);
+
+    let answer = send_body(&app(), &sign(KEY, &format!("{ORIGIN}/done"), b"", issued), body).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Expired { by: Duration::from_secs(42) }));
+    assert_eq!(polls.count(), 0);
+}
+
+#[tokio::test]
+async fn a_token_for_another_url_is_refused_before_the_body_is_read() {
+    for path in ["/failed", "/done/", "/done?a=1", "/Done", "/"] {
+        let body = ScriptedBody::endless();
+        let polls = body.polls();
+
+        let answer = send_body(&app(), &signature(path, b""), body).await;
+
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        let expected = VerifyError::Destination {
+            expected: format!("{ORIGIN}/done"),
+            subject: format!("{ORIGIN}{path}"),
+        };
+        assert_eq!(answer.reason(), Some(&expected));
+        assert_eq!(polls.count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_signature_is_refused() {
+    let request = Request::post("/done").body(Body::from("{}")).unwrap();
+    let answer = send(&app(), request).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Missing));
+}
+
+#[tokio::test]
+async fn two_signatures_are_refused_even_if_both_are_good() {
+    let mut request = delivery("/done", "{}");
+    let good = request.headers()["upstash-signature"].clone();
+    request.headers_mut().append("upstash-signature", good);
+
+    let answer = send(&app(), request).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Repeated));
+}
+
+#[tokio::test]
+async fn an_altered_body_is_refused_however_it_is_cut() {
+    let altered = "transfer 9 to bob";
+    for size in [1, 2, 5, altered.len()] {
+        let body = ScriptedBody::chunked(altered, size);
+        let answer = send_body(&app(), &signature("/done", b"transfer 1 to bob"), body).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.reason(), Some(&VerifyError::BodyMismatch { len: 17 }));
+    }
+}
+
+#[tokio::test]
+async fn a_content_length_above_the_limit_is_refused_before_the_body_is_read() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let request = request("/done", &signature("/done", b"")).header("content-length", "1025");
+
+    let answer = send(&limited(1024), request.body(Body::new(body)).unwrap()).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.reason(), Some(&VerifyError::BodyTooLarge { limit: 1024 }));
+    assert_eq!(polls.count(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_knows_that_it_is_above_the_limit_is_refused_before_it_is_read() {
+    let body = ScriptedBody::endless().announcing(1025);
+    let polls = body.polls();
+
+    let answer = send_body(&limited(1024), &signature("/done", b""), body).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(polls.count(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_read_up_to_the_limit() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+
+    let answer = send_body(&limited(4096), &signature("/done", b""), body).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.reason(), Some(&VerifyError::BodyTooLarge { limit: 4096 }));
+    assert_eq!(polls.count(), 5);
+}
+
+#[tokio::test]
+async fn a_content_length_that_lies_does_not_lift_the_limit() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let request = request("/done", &signature("/done", b"")).header("content-length", "2");
+
+    let answer = send(&limited(4096), request.body(Body::new(body)).unwrap()).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(polls.count(), 5);
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_limit_is_read() {
+    let layer = VerifySignature::new(verifier().body_limit(8).build().unwrap());
+    let app = Router::new().route("/done", post(async |body: String| body)).layer(layer);
+    let answer = send(&app, delivery("/done", "12345678")).await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"12345678"[..]));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_a_bad_request() {
+    log::start();
+    let body = ScriptedBody::broken("trans", "the connection was reset");
+
+    let answer = send_body(&app(), &signature("/done", b"transfer 1 to bob"), body).await;
+
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(matches!(answer.rejection, Some(Rejection::BrokenBody(_))));
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with("WARN message=request refused reason=the body could not be read"),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains("reason=the connection was reset"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn the_response_says_no_more_than_a_stranger_may_know() {
+    let token_for_elsewhere = signature("/admin?token=secret", b"{}");
+    let cases = [
+        (Request::post("/done"), "missing signature"),
+        (request("/done", "nonsense"), "invalid signature"),
+        (request("/done", &forged_signature("/done", b"{}")), "invalid signature"),
+        (request("/done", &token_for_elsewhere), "invalid signature"),
+        (request("/done", &signature("/done", b"[]")), "invalid signature"),
+        (
+            request("/done", &signature("/done", b"{}")).header("content-length", "9999999999"),
+            "body too large",
+        ),
+    ];
+    for (request, text) in cases {
+        let answer = send(&app(), request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(answer.body, text);
+        assert_eq!(answer.response.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(answer.response.headers().len(), 2, "{:?}", answer.response);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_a_known_key_signed_is_always_a_warning() {
+    log::start();
+    let app = app();
+    for _ in 0..3 {
+        let request = request("/done", &signature("/done", b"[]"));
+        send(&app, request.body(Body::from("{}")).unwrap()).await;
+    }
+    let line =
+        "WARN message=request refused reason=the body of 2 bytes is not the signed one, its digest differs";
+    assert_eq!(log::take(), vec![format!("{line} suppressed=0"); 3]);
+}
+
+#[tokio::test]
+async fn refusals_of_strangers_are_a_warning_once_a_minute() {
+    log::start();
+    let app = app();
+    for _ in 0..3 {
+        let request = request("/done", &forged_signature("/done", b"{}"));
+        send(&app, request.body(Body::from("{}")).unwrap()).await;
+    }
+    let line = "message=request refused reason=the token is signed by no known key";
+    assert_eq!(
+        log::take(),
+        [format!("WARN {line} suppressed=0"), format!("DEBUG {line}"), format!("DEBUG {line}")],
+    );
+}
+
+#[tokio::test]
+async fn a_missing_signature_is_only_worth_a_debug_event() {
+    log::start();
+    send(&app(), Request::post("/done").body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        log::take(),
+        ["DEBUG message=request refused reason=the request has no Upstash-Signature header"],
+    );
+}
+
+#[tokio::test]
+async fn neither_token_nor_key_is_ever_logged() {
+    log::start();
+    let app = app();
+    let tokens = [
+        forged_signature("/done", b"{}"),
+        signature("/done", b"[]"),
+        signature("/elsewhere", b"{}"),
+        sign(KEY, &format!("{ORIGIN}/done"), b"{}", now() - Duration::from_secs(3600)),
+        KEY.to_owned(),
+    ];
+    for token in &tokens {
+        send(&app, request("/done", token).body(Body::from("{}")).unwrap()).await;
+    }
+    let lines = log::take();
+    assert_eq!(lines.len(), tokens.len());
+    for line in lines {
+        let secret = tokens.iter().flat_map(|token| token.split('.')).find(|part| line.contains(part));
+        assert_eq!(secret, None, "{line}");
+    }
+}
+
+#[test]
+fn a_verifier_without_an_origin_is_worth_one_warning() {
+    log::start();
+    let layer = VerifySignature::new(Verifier::builder(keys()).build().unwrap());
+    let _app =
+        app_with(layer.clone()).merge(Router::new().route("/failed", any(unreachable_handler)).layer(layer));
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN message=no origin is set"), "{lines:?}");
+
+    VerifySignature::new(Verifier::builder(keys()).origin(ORIGIN).build().unwrap());
+    VerifySignature::new(Verifier::builder(keys()).exact_url(ORIGIN).build().unwrap());
+    assert_eq!(log::take(), [""; 0]);
+}
+
+#[test]
+fn doubts_about_the_environment_are_logged_once() {
+    log::start();
+    let verifier = Verifier::from_vars(|name| match name {
+        "QSTASH_CURRENT_SIGNING_KEY" | "QSTASH_NEXT_SIGNING_KEY" => Some(KEY.to_owned()),
+        "QSTASH_REGION" => Some("MARS_NORTH_9".to_owned()),
+        "QSTASH_RECEIVER_URL" => Some(ORIGIN.to_owned()),
+        _ => None,
+    });
+
+    let layer = VerifySignature::new(verifier.unwrap());
+    let _app =
+        app_with(layer.clone()).merge(Router::new().route("/failed", any(unreachable_handler)).layer(layer));
+
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN message=QSTASH_REGION"), "{lines:?}");
+}

@@ -1,0 +1,60 @@
+//! What was logged on this thread, one line per event.
+
+use std::{cell::RefCell, fmt, sync::Once};
+
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+    util::SubscriberInitExt,
+};
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Starts to write down, for the whole process: a subscriber of one thread alone would race with the others for what
+/// `tracing` caches about its call sites. Each test has its own thread and so its own lines.
+pub(crate) fn start() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| tracing_subscriber::registry().with(Log).init());
+}
+
+/// What was logged since the last call.
+pub(crate) fn take() -> Vec<String> {
+    LINES.take()
+}
+
+struct Log;
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if !event.metadata().target().starts_with("qstash") {
+            return;
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        use fmt::Write;
+
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+
+    fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            self.record_debug(field, &format_args!("{error}"));
+            cause = error.source();
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tests of all frameworks have in common; nothing here knows one.
+
+pub(crate) mod bodies;
+pub(crate) mod log;
+pub(crate) mod signing;
+pub(crate) mod vector;

@@ -1,0 +1,49 @@
+//! Vectors of independent implementations as requests, each at its own time.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, StatusCode},
+};
+use qstash_axum::{Delivery, VerifySignature};
+
+use crate::{
+    receiver::send,
+    shared::vector::{self, Vector, Verdict},
+};
+
+async fn verdict(vector: &Vector) -> Verdict {
+    let Ok(verifier) = vector.verifier() else { return Verdict::Reject };
+    let app = Router::new()
+        .fallback(async |delivery: Delivery| delivery.body().clone())
+        .layer(VerifySignature::new(verifier));
+    let mut request = Request::post(vector.target()).body(Body::from(vector.body())).unwrap();
+    let headers = request.headers_mut();
+    headers.insert("upstash-signature", HeaderValue::from_bytes(&vector.signature()).unwrap());
+    if let Some(region) = &vector.region {
+        headers.insert("upstash-region", region.parse().unwrap());
+    }
+
+    let answer = send(&app, request).await;
+    if answer.status == StatusCode::OK {
+        assert_eq!(answer.body, vector.body(), "{}", vector.name);
+        Verdict::Ok
+    } else {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", vector.name);
+        assert!(answer.reason().is_some(), "{}", vector.name);
+        Verdict::Reject
+    }
+}
+
+#[tokio::test]
+async fn every_vector_gets_its_verdict() {
+    let mut wrong = Vec::new();
+    for vector in vector::all() {
+        let verdict = verdict(&vector).await;
+        if vector.required().is_some_and(|required| required != verdict) {
+            wrong.push(vector.name);
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}

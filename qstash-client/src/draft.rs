@@ -1,0 +1,44 @@
+//! Values that are built by setters which never fail.
+
+use std::fmt::Display;
+
+use crate::InvalidMessage;
+
+/// A value under construction, or the first mistake that was made on the way.
+#[derive(Clone)]
+pub(crate) struct Draft<T>(Result<T, InvalidMessage>);
+
+impl<T> Draft<T> {
+    pub(crate) fn new(start: Result<T, InvalidMessage>) -> Self {
+        Self(start)
+    }
+
+    /// Applies a change that cannot be a mistake.
+    pub(crate) fn set(mut self, change: impl FnOnce(&mut T)) -> Self {
+        if let Ok(value) = &mut self.0 {
+            change(value);
+        }
+        self
+    }
+
+    /// Applies a change that can.
+    pub(crate) fn try_set(self, change: impl FnOnce(&mut T) -> Result<(), InvalidMessage>) -> Self {
+        Self(self.0.and_then(|mut value| change(&mut value).map(|()| value)))
+    }
+
+    pub(crate) fn get(&self) -> Result<&T, &InvalidMessage> {
+        self.0.as_ref()
+    }
+
+    pub(crate) fn finish(self) -> Result<T, InvalidMessage> {
+        self.0
+    }
+}
+
+/// Converts what a setter was given; a mistake is one of the named field.
+pub(crate) fn valid<T>(
+    field: &'static str,
+    value: impl TryInto<T, Error: Display>,
+) -> Result<T, InvalidMessage> {
+    value.try_into().map_err(|fault| InvalidMessage::new(field, fault))
+}

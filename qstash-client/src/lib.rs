@@ -1,0 +1,113 @@
+//! Publishes work to [QStash](https://upstash.com/docs/qstash), which delivers it over HTTP, retries it, and calls back.
+//!
+//! ```no_run
+//! use qstash_client::{CallbackTarget, Client, Message};
+//!
+//! # async fn render() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::from_env()?; // QSTASH_TOKEN, QSTASH_URL, QSTASH_REGION
+//!
+//! let published = client
+//!     .publish(
+//!         Message::to("https://jobs.example.com/render")
+//!             .json(&["scene-1", "scene-2"])
+//!             .retries(3)
+//!             .callback("https://api.example.com/render/done")
+//!             .failure_callback(
+//!                 CallbackTarget::to("https://api.example.com/render/failed").forward("x-tenant", "42"),
+//!             ),
+//!     )
+//!     .await?;
+//!
+//! println!("accepted as {}", published.message_id());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Message`] is a plain value: it can be stored, cloned, returned and published any number of times. Its setters
+//! never fail; the first mistake is kept and returned by [`Client::publish`] before anything is sent.
+//!
+//! # A lost answer never enqueues twice
+//!
+//! A client cannot know whether a call whose answer was lost has been carried out. Each publish therefore carries a
+//! deduplication id of its own, unless the message brings one, and failed attempts are repeated under that id until the
+//! deadline: see [`RetryPolicy`]. What still fails says what happened, and gives the id back so that the same
+//! publish can be repeated by hand:
+//!
+//! ```no_run
+//! # use qstash_client::{Client, Message, Published};
+//! # async fn publish(client: Client, message: Message) -> Result<Published, qstash_client::Error> {
+//! let error = match client.publish(message.clone()).await {
+//!     Ok(published) => return Ok(published),
+//!     Err(error) => error,
+//! };
+//! match error.deduplication_id() {
+//!     Some(id) if error.is_retryable() => client.publish(message.deduplication_id(id)).await,
+//!     _ => Err(error),
+//! }
+//! # }
+//! ```
+//!
+//! # Without a network
+//!
+//! Every call is an `http::Request<Bytes>` that goes through a [`tower::Service`]. [`ClientBuilder::transport`] replaces
+//! it, for instance in a test:
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use qstash_client::{Client, Message};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let transport = tower::service_fn(|request: Request<Bytes>| async move {
+//!     assert_eq!(request.uri().path(), "/v2/publish/https://example.com/hook");
+//!     Ok::<_, Infallible>(Response::new(Bytes::from(r#"{"messageId":"msg_1"}"#)))
+//! });
+//! let client = Client::builder().token("secret").transport(transport).build()?;
+//!
+//! let published = client.publish(Message::to("https://example.com/hook")).await?;
+//! assert_eq!(published.message_id().as_str(), "msg_1");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | |
+//! |---|---|
+//! | `rustls` (default) | TLS by rustls with aws-lc-rs, and the certificates of the operating system |
+//! | `rustls-no-provider` | the same with the crypto provider that the application installs; building a client without one panics |
+//! | `native-tls` | TLS by the operating system |
+//!
+//! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.
+
+mod api_error;
+mod callback_target;
+mod client;
+mod config;
+mod config_error;
+mod draft;
+mod environment;
+mod error;
+mod message;
+mod published;
+mod request;
+mod retry;
+mod settings;
+mod transport;
+
+pub use api_error::{ApiError, RateLimit, RateLimitKind};
+pub use callback_target::CallbackTarget;
+pub use client::Client;
+pub use config::ClientBuilder;
+pub use config_error::ConfigError;
+pub use error::{DecodeError, Error, InvalidMessage, TransportError};
+pub use message::{Message, MessageParts};
+pub use published::Published;
+pub use qstash_types::{
+    DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, Method,
+    Receipt, Redaction, Region, RetryDelay, Url, UrlGroupName,
+};
+pub use retry::RetryPolicy;

@@ -1,0 +1,138 @@
+//! What may be sent twice, and when.
+
+use std::time::Duration;
+
+use crate::Error;
+
+/// How often and how soon the client repeats a failed call by itself.
+///
+/// What it repeats is no setting, because a mistake there would enqueue messages twice:
+///
+/// * what certainly did not reach the server, or was turned away by a rate limit: always;
+/// * what may have been carried out, since no answer came or one with status 408 or 5xx: if doing it twice does no
+///   harm. That holds for every publish with a deduplication id, which each has unless it opts out;
+/// * anything else: never.
+///
+/// The wait before a repetition doubles each time, a random part of it is left out, and what the server asks for comes
+/// on top. A wait that would end beyond the deadline of the call is not begun: the failure is returned at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use qstash_client::{Client, RetryPolicy};
+///
+/// let patient = RetryPolicy::default().retries(8).longest_wait(Duration::from_secs(20));
+/// let client = Client::builder()
+///     .token("secret")
+///     .base_url("http://127.0.0.1:8080")
+///     .retry(patient)
+///     .timeout(Duration::from_secs(120))
+///     .build()?;
+/// # Ok::<_, qstash_client::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    retries: u32,
+    first_wait: Duration,
+    longest_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Five repetitions; waits of 100 ms, doubling up to 5 s.
+    fn default() -> Self {
+        Self { retries: 5, first_wait: Duration::from_millis(100), longest_wait: Duration::from_secs(5) }
+    }
+}
+
+impl RetryPolicy {
+    /// Every call is sent once.
+    pub fn never() -> Self {
+        Self::default().retries(0)
+    }
+
+    /// How many repetitions may follow the first attempt.
+    pub fn retries(self, retries: u32) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// The wait before the first repetition.
+    pub fn first_wait(self, first_wait: Duration) -> Self {
+        Self { first_wait, ..self }
+    }
+
+    /// The wait that doubling does not exceed. What the server asks for may.
+    pub fn longest_wait(self, longest_wait: Duration) -> Self {
+        Self { longest_wait, ..self }
+    }
+
+    /// How long to wait before the call is repeated, if it is.
+    pub(crate) fn decide(&self, failure: &Error, attempt: &Attempt) -> Option<Duration> {
+        let allowed = failure.is_retryable() && (attempt.idempotent || !failure.is_ambiguous());
+        if !allowed || attempt.repetitions >= self.retries {
+            return None;
+        }
+        let asked_for = failure.retry_after().unwrap_or_default();
+        let wait = asked_for.saturating_add(self.backoff(attempt));
+        (wait < attempt.time_left).then_some(wait)
+    }
+
+    /// Between half of the doubled wait and all of it, so that clients that failed together do not return together.
+    fn backoff(&self, attempt: &Attempt) -> Duration {
+        let doubled = 2_u32
+            .checked_pow(attempt.repetitions)
+            .and_then(|factor| self.first_wait.checked_mul(factor))
+            .unwrap_or(Duration::MAX);
+        let half = doubled.min(self.longest_wait) / 2;
+        half.saturating_add(half.mul_f64(attempt.jitter))
+    }
+}
+
+/// The circumstances of a failed attempt.
+pub(crate) struct Attempt {
+    /// How many repetitions came before it.
+    pub(crate) repetitions: u32,
+    /// Whether the call does no harm when it arrives twice.
+    pub(crate) idempotent: bool,
+    /// The time until the deadline of the call.
+    pub(crate) time_left: Duration,
+    /// A random number from 0 to 1.
+    pub(crate) jitter: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Attempt, Duration, RetryPolicy};
+    use crate::{Error, TransportError};
+
+    fn wait_after(repetitions: u32, jitter: f64, time_left: Duration) -> Option<Duration> {
+        let failure: Error = TransportError::not_sent("refused").into();
+        let attempt = Attempt { repetitions, idempotent: false, time_left, jitter };
+        let policy = RetryPolicy::default().retries(u32::MAX);
+        policy.decide(&failure, &attempt)
+    }
+
+    #[test]
+    fn the_wait_doubles_and_the_jitter_leaves_out_at_most_half() {
+        let millis = |repetitions, jitter| {
+            let wait = wait_after(repetitions, jitter, Duration::MAX).unwrap();
+            wait.as_millis()
+        };
+        assert_eq!([0, 1, 2, 5, 6].map(|n| millis(n, 1.0)), [100, 200, 400, 3200, 5000]);
+        assert_eq!([0, 1, 2, 5, 6].map(|n| millis(n, 0.0)), [50, 100, 200, 1600, 2500]);
+        assert_eq!(millis(u32::MAX - 1, 1.0), 5000);
+    }
+
+    #[test]
+    fn a_wait_must_end_before_the_deadline() {
+        assert_eq!(wait_after(0, 1.0, Duration::from_millis(100)), None);
+        let wait = wait_after(0, 1.0, Duration::from_millis(101));
+        assert_eq!(wait, Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn the_longest_times_do_not_overflow() {
+        let failure: Error = TransportError::not_sent("refused").into();
+        let attempt = Attempt { repetitions: 0, idempotent: false, time_left: Duration::MAX, jitter: 1.0 };
+        let policy = RetryPolicy::default().first_wait(Duration::MAX).longest_wait(Duration::MAX);
+        assert_eq!(policy.decide(&failure, &attempt), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! The default transport, against a server on loopback that records bytes.
+
+use std::time::Duration;
+
+use qstash_client::{Client, Error, Message, RetryPolicy};
+use tokio::net::TcpListener;
+
+use crate::support::{ACCEPTED, RawServer, http_answer};
+
+fn client(url: &str) -> Client {
+    Client::new(url, "t").unwrap()
+}
+
+fn impatient(url: &str) -> Client {
+    let builder = Client::builder().base_url(url).token("t");
+    builder.retry(RetryPolicy::never()).build().unwrap()
+}
+
+fn message() -> Message {
+    Message::to("https://example.com")
+}
+
+#[tokio::test]
+async fn the_destination_arrives_byte_for_byte() {
+    let server = RawServer::accepting().await;
+    let client = client(&server.url);
+    let destinations = [
+        "https://example.com",
+        "https://example.com/",
+        "https://example.com/?foo=bar",
+        "https://example.com/123/?asdasd=ooo",
+        "https://example.com?foo=bar",
+        "https://example.com//a//b/",
+        "https://example.com/a%2Fb%2fc/%41",
+        "https://example.com/100%/%zz",
+        "https://example.com/it's",
+        "https://example.com/~user/a|b/[c]/d;e=f,g:h@i&j=k+l$m!n*o(p)",
+        "https://example.com/?a=|&b=[c]&d=~&e=/?/..//%27&f=a+b%20c",
+        "https://example.com/?url=https://other.example/../x?y=z",
+        "https://example.com/.../a.b/..c",
+        "HTTPS://Example.COM:443/Path",
+        "http://user:pass@example.com:8080/x",
+        "http://[::1]:8080/x",
+        "https://example.com/a?",
+    ];
+    for destination in destinations {
+        client.publish(Message::to(destination)).await.unwrap();
+    }
+    let requests = server.requests();
+    assert_eq!(requests.len(), destinations.len());
+    for (request, destination) in requests.iter().zip(destinations) {
+        let line = request.lines().next().unwrap();
+        assert_eq!(line, format!("POST /v2/publish/{destination} HTTP/1.1"));
+    }
+}
+
+#[tokio::test]
+async fn headers_and_body_arrive() {
+    let server = RawServer::accepting().await;
+    let published = client(&server.url)
+        .publish(message().text("hällo").retries(2).forward("X-Trace", "a=1"))
+        .await
+        .unwrap();
+    assert_eq!(published.message_id().as_str(), "msg_1");
+    let request = &server.requests()[0];
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, "hällo");
+    for line in [
+        "authorization: Bearer t",
+        "content-length: 6",
+        "content-type: text/plain; charset=utf-8",
+        "upstash-retries: 2",
+        "upstash-forward-x-trace: a=1",
+        concat!("user-agent: qstash-client/", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(head.lines().any(|own| own == line), "{line} is not in {head}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_has_a_length() {
+    let server = RawServer::accepting().await;
+    client(&server.url).publish(message()).await.unwrap();
+    assert!(server.requests()[0].contains("\r\ncontent-length: 0\r\n"));
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let target = RawServer::accepting().await;
+    for status in ["302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+        let headers = format!("location: {}/v2/publish/x\r\ncontent-length: 0\r\n", target.url);
+        let server = RawServer::start(http_answer(status, &headers, "")).await;
+        let error = client(&server.url).publish(message()).await.unwrap_err();
+        assert!(error.status().unwrap().is_redirection());
+        assert!(!error.is_retryable());
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert!(target.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_connection_did_not_reach_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = impatient(&url).publish(Message::to("https://example.com/?CANARY")).await.unwrap_err();
+    assert!(matches!(error, Error::Transport(_)));
+    assert!(error.is_retryable() && !error.is_ambiguous() && !error.is_timeout());
+    let chain = chain(&error);
+    assert!(chain.contains(&url), "{chain} does not name the server");
+    assert!(!chain.contains("CANARY") && !format!("{error:?}").contains("CANARY"), "{chain}");
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_an_answer_is_ambiguous() {
+    let server = RawServer::start("").await;
+    let error = impatient(&server.url).publish(message()).await.unwrap_err();
+    assert!(error.is_retryable() && error.is_ambiguous());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn garbage_and_half_an_answer_are_ambiguous() {
+    let half = http_answer("200 OK", "content-length: 1000\r\n", ACCEPTED);
+    for answer in ["SSH-2.0-OpenSSH_9.6\r\n", &half] {
+        let server = RawServer::start(answer).await;
+        let error = impatient(&server.url).publish(message()).await.unwrap_err();
+        assert!(matches!(error, Error::Transport(_)), "{error:?}");
+        assert!(error.is_ambiguous());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_limit_is_refused() {
+    let body = vec![b' '; 17 * 1024 * 1024];
+    let mut answer = http_answer("200 OK", "", "").into_bytes();
+    answer.extend(body);
+    let server = RawServer::start(answer).await;
+    let error = impatient(&server.url).publish(message()).await.unwrap_err();
+    assert!(matches!(error, Error::Transport(_)));
+    assert!(chain(&error).contains("longer than"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_same_id() {
+    let server = RawServer::start("").await;
+    let policy = RetryPolicy::default().retries(2).first_wait(Duration::ZERO);
+    let client = Client::builder().base_url(&*server.url).token("t").retry(policy).build().unwrap();
+    let error = client.publish(message()).await.unwrap_err();
+    let id = format!("upstash-deduplication-id: {}\r\n", error.deduplication_id().unwrap());
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|request| request.contains(&id)));
+}
+
+#[tokio::test]
+async fn a_reqwest_client_of_the_caller_is_used() {
+    let server = RawServer::accepting().await;
+    let http_client = reqwest::Client::builder()
+        .default_headers([("x-own".parse().unwrap(), "1".parse().unwrap())].into_iter().collect())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let client =
+        Client::builder().base_url(&*server.url).token("t").http_client(http_client).build().unwrap();
+    client.publish(message()).await.unwrap();
+    assert!(server.requests()[0].contains("\r\nx-own: 1\r\n"));
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

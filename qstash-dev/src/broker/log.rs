@@ -1,0 +1,92 @@
+//! The log: what happened to messages.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use qstash_types::{Headers, LogEntry, LogState};
+
+use super::{Message, Millis, Outcome};
+
+/// How many entries the log keeps.
+const MOST_ENTRIES: usize = 100_000;
+/// How many bytes of bodies the entries may hold on to. A body counts once for each entry of its message.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
+/// A message entered a state.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// When.
+    pub time: Millis,
+    /// Which message.
+    pub message: Arc<Message>,
+    /// The state.
+    pub state: LogState,
+    /// How the attempt ended, if the message entered the state because one failed.
+    pub outcome: Option<Arc<Outcome>>,
+    /// When the next attempt is due, if the attempt was not the last one.
+    pub next_attempt: Option<Millis>,
+}
+
+impl Entry {
+    /// The entry as the API shows it.
+    pub fn render(&self) -> LogEntry {
+        let message = &*self.message;
+        let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
+        LogEntry {
+            time: self.time.into(),
+            message_id: message.id.clone(),
+            state: self.state.clone(),
+            url: message.url.to_string(),
+            method: message.method.to_string(),
+            headers: message.shown_headers(),
+            body: message.shown_body(),
+            error: self.outcome.as_ref().map(ToString::to_string),
+            next_delivery_time: self.next_attempt.map(Into::into),
+            url_group: None,
+            endpoint: None,
+            schedule_id: None,
+            queue: None,
+            response_status: response.map(|response| response.status.as_u16()),
+            response_headers: response.map(|response| Headers::record(&response.headers)),
+            response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
+            timeout: u64::try_from(message.timeout.as_millis()).ok(),
+            callback: message.callback.as_ref().map(|target| target.url.to_string()),
+            failure_callback: message.failure_callback.as_ref().map(|target| target.url.to_string()),
+            max_retries: Some(message.max_retries),
+            retry_delay: message.retry_delay.as_ref().map(ToString::to_string),
+            label: message.labels.first().cloned(),
+            labels: message.labels.clone(),
+            flow_control_key: message.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
+        }
+    }
+
+    /// How many bytes of bodies the entry holds on to.
+    fn bytes(&self) -> usize {
+        let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
+        self.message.body.len() + response.map_or(0, |response| response.body.len())
+    }
+}
+
+/// The newest entries, as many as the limits allow.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Log {
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
+        while self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.bytes();
+        }
+    }
+
+    /// The entries, the newest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev()
+    }
+}

@@ -1,0 +1,216 @@
+//! A message as it was accepted.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use qstash_types::{
+    CallbackTarget, DeliveryHeaders, DeliveryOptions, FlowControl, Headers, Label, MessageId, MessageRecord,
+    Redaction, Region, RetryDelay, Settings, Start, Url,
+};
+
+use super::{Millis, redacted};
+
+/// Retries of a message that does not say how many.
+const DEFAULT_RETRIES: u32 = 3;
+/// The longest time that an attempt may take, as on the pay-as-you-go plan.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// A message as it was accepted. Nothing in here changes while it is being delivered.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Message {
+    /// The id, the same for all attempts.
+    pub id: MessageId,
+    /// Where the message goes.
+    pub url: Url,
+    /// The method of the delivery.
+    pub method: Method,
+    /// The content type and the forwarded headers.
+    pub headers: HeaderMap,
+    /// What is delivered.
+    pub body: Bytes,
+    /// How many attempts may follow the first one.
+    pub max_retries: u32,
+    /// The wait before a retry, unless it is the default backoff.
+    pub retry_delay: Option<RetryDelay>,
+    /// The longest time that an attempt may take.
+    pub timeout: Duration,
+    /// The flow control that the message asks for.
+    pub flow_control: Option<FlowControl>,
+    /// Labels to find the message by.
+    pub labels: Vec<Label>,
+    /// What reads of the API must not show.
+    pub redaction: Option<Redaction>,
+    /// Whom to tell about every attempt.
+    pub callback: Option<CallbackTarget>,
+    /// Whom to tell when all attempts have failed.
+    pub failure_callback: Option<CallbackTarget>,
+    /// The address that the message was published from.
+    pub caller_ip: IpAddr,
+    /// When the message was accepted.
+    pub created_at: Millis,
+    /// The earliest time of the first attempt.
+    pub not_before: Millis,
+}
+
+impl Message {
+    pub(super) fn published(
+        id: MessageId,
+        now: Millis,
+        url: Url,
+        options: DeliveryOptions,
+        body: Bytes,
+        caller_ip: IpAddr,
+    ) -> Self {
+        Self {
+            not_before: match options.start {
+                None => now,
+                Some(Start::After(delay)) => now + delay,
+                Some(Start::At(time)) => now.max(Millis::of(time)),
+            },
+            labels: options.labels,
+            redaction: options.redaction,
+            callback: options.callback,
+            failure_callback: options.failure_callback,
+            ..Self::new(id, now, url, options.settings, options.content_type, body, caller_ip)
+        }
+    }
+
+    /// A message that reports about this one. It has no callbacks of its own.
+    pub(super) fn callback(&self, id: MessageId, now: Millis, target: &CallbackTarget, body: Bytes) -> Self {
+        let json = HeaderValue::from_static("application/json");
+        let settings = Settings::clone(&target.settings);
+        Self {
+            max_retries: target.settings.retries.unwrap_or(self.max_retries),
+            // The report holds what the source wants hidden.
+            redaction: self.redaction.clone().map(Redaction::and_body),
+            ..Self::new(id, now, target.url.clone(), settings, Some(json), body, self.caller_ip)
+        }
+    }
+
+    fn new(
+        id: MessageId,
+        now: Millis,
+        url: Url,
+        settings: Settings,
+        content_type: Option<HeaderValue>,
+        body: Bytes,
+        caller_ip: IpAddr,
+    ) -> Self {
+        let mut headers = settings.forward;
+        for name in NOT_DELIVERED {
+            headers.remove(name);
+        }
+        if let Some(content_type) = content_type {
+            headers.entry(header::CONTENT_TYPE).or_insert(content_type);
+        }
+        Self {
+            id,
+            url,
+            method: settings.method.unwrap_or(Method::POST),
+            headers,
+            body,
+            max_retries: settings.retries.unwrap_or(DEFAULT_RETRIES),
+            retry_delay: settings.retry_delay,
+            timeout: settings
+                .timeout
+                .filter(|timeout| !timeout.is_zero())
+                .map_or(LONGEST_ATTEMPT, |timeout| timeout.min(LONGEST_ATTEMPT)),
+            flow_control: settings.flow_control,
+            labels: Vec::new(),
+            redaction: None,
+            callback: None,
+            failure_callback: None,
+            caller_ip,
+            created_at: now,
+            not_before: now,
+        }
+    }
+
+    /// The headers of an attempt, short of the signature.
+    pub(super) fn delivery_headers(&self, retried: u32) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("Upstash-QStash"));
+        let mut metadata = DeliveryHeaders::default();
+        metadata.message_id = Some(self.id.clone());
+        metadata.retried = Some(retried);
+        metadata.max_retries = Some(self.max_retries);
+        metadata.caller_ip = Some(self.caller_ip.to_string());
+        metadata.region = Some(Region::EuCentral1);
+        metadata.retry_delay.clone_from(&self.retry_delay);
+        metadata.flow_control.clone_from(&self.flow_control);
+        metadata.labels.clone_from(&self.labels);
+        metadata.write(&mut headers);
+        headers
+    }
+
+    /// The message as the API shows it.
+    pub fn record(&self) -> MessageRecord {
+        let limits = self.flow_control.as_ref().map(|flow_control| flow_control.limits);
+        MessageRecord {
+            message_id: self.id.clone(),
+            url: self.url.to_string(),
+            url_group: None,
+            endpoint: None,
+            method: self.method.to_string(),
+            headers: self.shown_headers(),
+            body: self.shown_body(),
+            max_retries: self.max_retries,
+            retry_delay: self.retry_delay.as_ref().map(ToString::to_string),
+            not_before: Some(self.not_before.into()),
+            created_at: self.created_at.into(),
+            callback: self.callback.as_ref().map(|target| target.url.to_string()),
+            failure_callback: self.failure_callback.as_ref().map(|target| target.url.to_string()),
+            queue: None,
+            schedule_id: None,
+            caller_ip: Some(self.caller_ip.to_string()),
+            label: self.labels.first().cloned(),
+            labels: self.labels.clone(),
+            flow_control_key: self.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
+            parallelism: limits.and_then(|limits| limits.parallelism),
+            rate: limits.and_then(|limits| limits.rate),
+            period: limits.map(|limits| limits.period.map_or(1, |period| period.as_secs())),
+        }
+    }
+
+    /// The headers as reads of the API show them.
+    pub(super) fn shown_headers(&self) -> Headers {
+        let headers = Headers::record(&self.headers);
+        match &self.redaction {
+            Some(redaction) => redacted::headers(&headers, redaction),
+            None => headers,
+        }
+    }
+
+    /// The body as reads of the API show it.
+    pub(super) fn shown_body(&self) -> Bytes {
+        match &self.redaction {
+            Some(redaction) if redaction.body => redacted::value(&self.body).into(),
+            _ => self.body.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    /// Leaves out headers and body: both may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Headers that belong to a connection and its framing, never to a message.
+pub(crate) const NOT_DELIVERED: [HeaderName; 12] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::HOST,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];

@@ -1,0 +1,51 @@
+//! The broker: what QStash does with messages, as a pure state machine.
+//!
+//! [`Broker::handle`] takes an [`Event`] and the time it happens at, and returns the [`Effect`]s to carry out, in this
+//! order. There is no socket, no clock and no randomness in here: time is an argument, ids come from a seed, and
+//! strangers' input was parsed before it became an event. The same seed and the same events give the same effects and
+//! the same log, byte for byte.
+//!
+//! ```
+//! use std::{net::Ipv4Addr, time::SystemTime};
+//! use qstash_dev::broker::{Broker, CallId, Effect, Event, Millis, Publication};
+//! use qstash_types::{DeliveryOptions, Destination};
+//!
+//! let mut broker = Broker::new(42);
+//! let effects = broker.handle(
+//!     Millis::of(SystemTime::now()),
+//!     Event::Publish {
+//!         call: CallId(1),
+//!         publication: Box::new(Publication {
+//!             destination: Destination::try_from("http://127.0.0.1:3000/hook")?,
+//!             options: DeliveryOptions::default(),
+//!             body: "hello".into(),
+//!             caller_ip: Ipv4Addr::LOCALHOST.into(),
+//!         }),
+//!     },
+//! );
+//! assert!(matches!(
+//!     effects[..],
+//!     [Effect::Keep(_), Effect::Log(_), Effect::Answer { .. }, Effect::Log(_), Effect::Deliver(_)]
+//! ));
+//! # Ok::<_, qstash_types::InvalidDestination>(())
+//! ```
+
+mod callback;
+mod dead_letters;
+mod deduplication;
+mod due;
+mod event;
+mod ids;
+mod log;
+mod machine;
+mod message;
+mod millis;
+mod redacted;
+mod retry_after;
+mod verdict;
+
+pub use event::{Answer, AttemptId, CallId, Delivery, Effect, Event, Outcome, Publication, Record, Response};
+pub use log::Entry;
+pub use machine::Broker;
+pub use message::Message;
+pub use millis::Millis;

@@ -1,0 +1,49 @@
+//! What follows from the end of an attempt.
+
+use std::time::Duration;
+
+use qstash_types::header::NON_RETRYABLE_ERROR;
+
+use super::{Message, Millis, Outcome, Response, retry_after};
+
+/// What becomes of a message after an attempt.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The destination has taken it.
+    Delivered,
+    /// Another attempt follows after this wait.
+    Retry(Duration),
+    /// It has failed for good.
+    Dead,
+}
+
+impl Verdict {
+    pub(super) fn on(message: &Message, retried: u32, outcome: &Outcome, now: Millis) -> Self {
+        let response = outcome.response();
+        if response.is_some_and(|response| response.status.is_success()) {
+            Self::Delivered
+        } else if retried >= message.max_retries || response.is_some_and(is_final) {
+            Self::Dead
+        } else {
+            let wait = response
+                .and_then(|response| retry_after::requested(&response.headers, now))
+                .or_else(|| Some(message.retry_delay.as_ref()?.delay(retried)));
+            Self::Retry(wait.unwrap_or_else(|| default_backoff(retried)))
+        }
+    }
+}
+
+/// Whether a destination that refuses the message wants to see it never again. The header decides, whatever the status.
+fn is_final(response: &Response) -> bool {
+    response
+        .headers
+        .get(NON_RETRYABLE_ERROR)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+/// 12 seconds, 2½ minutes, half an hour, 6 hours, a day, a day, …
+fn default_backoff(retried: u32) -> Duration {
+    const LONGEST: f64 = 86_400.0;
+    let seconds = (2.5 * (f64::from(retried) + 1.0)).exp().min(LONGEST);
+    Duration::from_secs_f64(seconds)
+}

@@ -1,0 +1,130 @@
+//! Sending deliveries: signed, to this machine alone, and without waiting for the end of what a destination says.
+
+use std::{
+    error::Error,
+    future::Future,
+    io, iter,
+    pin::Pin,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Uri, uri::Scheme};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo},
+};
+use qstash_types::{SigningKey, header};
+use qstash_verify::{Signer, Token};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::{
+    broker::{Delivery, Outcome, Response},
+    loopback,
+};
+
+/// How much of a response body is read: as much as a message may hold.
+const LONGEST_RESPONSE: usize = 10 * 1024 * 1024;
+
+/// Carries deliveries to their destinations.
+#[derive(Clone, Debug)]
+pub(crate) struct Courier {
+    client: Client<Loopback, Full<Bytes>>,
+    signer: Signer,
+}
+
+impl Courier {
+    pub(crate) fn new(key: &SigningKey) -> Self {
+        Self {
+            client: Client::builder(TokioExecutor::new()).build(Loopback),
+            signer: Signer::new(key.clone()),
+        }
+    }
+
+    pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
+        self.send(delivery).await.map_or_else(Outcome::Failed, Outcome::Answered)
+    }
+
+    async fn send(&self, delivery: Delivery) -> Result<Response, String> {
+        let request = self.request(delivery)?;
+        let response = self.client.request(request).await.map_err(|error| {
+            let what = if error.is_connect() { "connection failed" } else { "no valid response" };
+            format!("{what}: {}", root_cause(&error))
+        })?;
+        let (parts, body) = response.into_parts();
+        let body = beginning(body)
+            .await
+            .map_err(|error| format!("the response broke off: {}", root_cause(&error)))?;
+        Ok(Response { status: parts.status, headers: parts.headers, body })
+    }
+
+    fn request(&self, delivery: Delivery) -> Result<Request<Full<Bytes>>, String> {
+        let uri: Uri =
+            delivery.url.as_str().parse().map_err(|error| format!("the URL cannot be called: {error}"))?;
+        if uri.scheme() != Some(&Scheme::HTTP) {
+            return Err("only http destinations are called, there is no TLS here".to_owned());
+        }
+        let host = uri.host().unwrap_or_default();
+        if loopback::addresses(host).is_empty() {
+            return Err(format!("only destinations on this machine are called, and {host} is not one"));
+        }
+        // Receivers compare the times in the token with their own clock, which no test moves.
+        let token =
+            Token::new(delivery.url.as_str(), &delivery.body, SystemTime::now()).id(&delivery.token_id);
+        let signature = HeaderValue::try_from(self.signer.token(&token)).expect("a token is plain ASCII");
+        let mut request = Request::new(Full::new(delivery.body));
+        *request.method_mut() = delivery.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = delivery.headers;
+        request.headers_mut().insert(header::SIGNATURE, signature);
+        Ok(request)
+    }
+}
+
+/// Reads a body up to the limit. What follows is left unread, and the connection is closed.
+async fn beginning(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut read = BytesMut::new();
+    while read.len() < LONGEST_RESPONSE
+        && let Some(frame) = body.frame().await
+    {
+        if let Some(data) = frame?.data_ref() {
+            read.extend_from_slice(data);
+        }
+    }
+    read.truncate(LONGEST_RESPONSE);
+    Ok(read.freeze())
+}
+
+/// The innermost error: the outer ones only say which layer it went through.
+fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    iter::successors(Some(error), |&error| error.source()).last().unwrap_or(error)
+}
+
+/// Connects to this machine, whatever it is asked for.
+#[derive(Clone, Debug)]
+struct Loopback;
+
+impl Service<Uri> for Loopback {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(async move {
+            let port = uri.port_u16().unwrap_or(80);
+            let addresses = loopback::addresses(uri.host().unwrap_or_default());
+            let addresses: Vec<_> = addresses.into_iter().map(|address| (address, port).into()).collect();
+            let stream = TcpStream::connect(&*addresses).await?;
+            stream.set_nodelay(true)?;
+            Ok(TokioIo::new(stream))
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! The server as its owner sees it.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use qstash_types::{DeadLetter, LogEntry, SigningKeys};
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    api::{self, Api},
+    deliver::Courier,
+    gate::Gate,
+    secret,
+    worker::{Handle, Worker},
+};
+
+/// QStash on localhost.
+///
+/// The server runs as tasks of the runtime it was started on, and is gone when it is dropped. Each has its own port,
+/// token, signing keys and messages; nothing outside the process is touched.
+pub struct DevServer {
+    address: SocketAddr,
+    url: String,
+    token: String,
+    signing_keys: SigningKeys,
+    patience: Duration,
+    worker: Handle,
+    tasks: JoinSet<()>,
+}
+
+impl DevServer {
+    /// Starts a server on a free port, with a fresh token and fresh signing keys.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Starts to describe a server.
+    pub fn builder() -> DevServerBuilder {
+        DevServerBuilder {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            token: None,
+            signing_keys: None,
+            seed: None,
+            patience: Duration::from_secs(2),
+        }
+    }
+
+    /// The base URL of the API, such as `http://127.0.0.1:8080`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token that API calls must carry.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The keys that deliveries are signed with, for a verifier.
+    pub fn signing_keys(&self) -> SigningKeys {
+        self.signing_keys.clone()
+    }
+
+    /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
+    /// what they cause, and lets attempts time out whose limit lies within the span.
+    ///
+    /// A destination that does not answer is waited for at most as long as
+    /// [`patience`](DevServerBuilder::patience) says; then time goes on without it.
+    pub async fn advance(&self, span: Duration) {
+        self.worker.advance(span, self.patience).await.expect(RUNNING);
+    }
+
+    /// Waits until nothing is due and no attempt is in flight. Messages that wait for a later time do not count.
+    pub async fn settled(&self) {
+        self.worker.settled().await.expect(RUNNING);
+    }
+
+    /// The dead letter queue, the newest entry first.
+    pub async fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.worker.look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
+    }
+
+    /// The log, the newest entry first.
+    pub async fn log(&self) -> Vec<LogEntry> {
+        self.worker.look(|broker| broker.log().collect()).await.expect(RUNNING)
+    }
+
+    /// Stops the server, and returns when its port is closed and no attempt is running.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+const RUNNING: &str = "the worker runs as long as its server exists";
+
+impl fmt::Debug for DevServer {
+    /// Leaves out the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevServer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// A description of a [`DevServer`], with a default for everything.
+pub struct DevServerBuilder {
+    listen: SocketAddr,
+    token: Option<String>,
+    signing_keys: Option<SigningKeys>,
+    seed: Option<u64>,
+    patience: Duration,
+}
+
+impl DevServerBuilder {
+    /// Listens on this address. The default is a free port of 127.0.0.1.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// Wants this token from API calls. The default is a fresh one.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Signs deliveries with these keys. The default are fresh ones.
+    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
+        self.signing_keys = Some(keys);
+        self
+    }
+
+    /// Makes the ids of messages from this seed, so that a test sees the same ones in each run. The default is a fresh
+    /// one.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Lets [`DevServer::advance`] wait this long, in real time, for an attempt in flight. The default is two seconds;
+    /// a day is the most.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<DevServer, StartError> {
+        let token = match self.token {
+            Some(token) => token,
+            None => secret::token()?,
+        };
+        let signing_keys = match self.signing_keys {
+            Some(keys) => keys,
+            None => SigningKeys::new(secret::signing_key()?, secret::signing_key()?),
+        };
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => secret::seed()?,
+        };
+        let cannot_listen = |source| StartError::Listen { address: self.listen, source };
+        let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+
+        let mut tasks = JoinSet::new();
+        let worker = Worker::spawn(&mut tasks, seed, Courier::new(&signing_keys.current));
+        let gate = Gate::new(&token, address.port())?;
+        let api = Api { gate, signing_keys: signing_keys.clone(), worker: worker.clone() };
+        tasks.spawn(api::serve(listener, Arc::new(api)));
+        Ok(DevServer {
+            address,
+            url: format!("http://{}", reachable(address)),
+            token,
+            signing_keys,
+            patience: self.patience,
+            worker,
+            tasks,
+        })
+    }
+}
+
+/// The address to call: a server that listens on every interface is called on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
+impl fmt::Debug for DevServerBuilder {
+    /// Leaves out the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevServerBuilder").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// A server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on; most likely another program does.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The token is empty, or holds characters that cannot stand in an `Authorization` header.
+    #[error("the token must be visible ASCII characters without white space")]
+    Token,
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes")]
+    Randomness(#[source] io::Error),
+}

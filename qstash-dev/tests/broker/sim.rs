@@ -1,0 +1,180 @@
+//! A broker, and a worker that does nothing but remember what it is asked to do.
+
+use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use qstash_dev::broker::{
+    Answer, AttemptId, Broker, CallId, Delivery, Effect, Event, Millis, Outcome, Publication, Record,
+    Response,
+};
+use qstash_types::{DeliveryOptions, Destination, LogEntry, LogState, Receipt};
+use serde_json::Value;
+
+/// The instant of the worked trace in the description of the wire.
+pub(crate) const START: Millis = Millis::new(1_700_000_000_000);
+
+pub(crate) struct Sim {
+    pub(crate) broker: Broker,
+    pub(crate) now: Millis,
+    /// Attempts that are running, the oldest first.
+    pub(crate) running: VecDeque<Delivery>,
+    /// Attempts that the broker has given up.
+    pub(crate) abandoned: Vec<AttemptId>,
+    /// What had to be kept.
+    pub(crate) kept: Vec<Record>,
+    answers: Vec<Answer>,
+}
+
+impl Sim {
+    pub(crate) fn new() -> Self {
+        Self::seeded(7)
+    }
+
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self {
+            broker: Broker::new(seed),
+            now: START,
+            running: VecDeque::new(),
+            abandoned: Vec::new(),
+            kept: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn handle(&mut self, event: Event) {
+        for effect in self.broker.handle(self.now, event) {
+            match effect {
+                Effect::Keep(record) => self.kept.push(record),
+                Effect::Answer { answer, .. } => self.answers.push(answer),
+                Effect::Deliver(delivery) => self.running.push_back(delivery),
+                Effect::Abandon(attempt) => {
+                    self.running.retain(|delivery| delivery.attempt != attempt);
+                    self.abandoned.push(attempt);
+                }
+                Effect::Log(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn answer(&mut self, publication: Publication) -> Answer {
+        self.handle(Event::Publish { call: CallId(0), publication: Box::new(publication) });
+        self.answers.pop().expect("a publish is answered at once")
+    }
+
+    pub(crate) fn publish(&mut self, publication: Publication) -> Receipt {
+        match self.answer(publication) {
+            Answer::Accepted(receipt) => receipt,
+            Answer::UnknownUrlGroup(name) => panic!("{name} is no URL"),
+        }
+    }
+
+    /// Takes the oldest running attempt out, to look at it.
+    pub(crate) fn next_delivery(&mut self) -> Delivery {
+        self.running.pop_front().expect("an attempt is running")
+    }
+
+    /// Ends the oldest running attempt.
+    pub(crate) fn end(&mut self, outcome: Outcome) -> Delivery {
+        let delivery = self.next_delivery();
+        self.handle(Event::AttemptEnded { attempt: delivery.attempt, outcome });
+        delivery
+    }
+
+    /// Lets time pass, and tells the broker at each instant that it asked for.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        let target = self.now + span;
+        while let Some(due) = self.broker.next_due().filter(|&due| due <= target) {
+            self.now = self.now.max(due);
+            self.handle(Event::Due);
+        }
+        self.now = target;
+    }
+
+    /// Lets time pass until an attempt is running, if one is still to come.
+    pub(crate) fn until_next_attempt(&mut self) {
+        while self.running.is_empty()
+            && let Some(due) = self.broker.next_due()
+        {
+            self.pass(self.now.until(due));
+        }
+    }
+
+    /// Ends the only running attempt, and says how long the broker waits before the next one.
+    pub(crate) fn wait_after(&mut self, outcome: Outcome) -> Duration {
+        self.end(outcome);
+        let error = self.newest(&LogState::Error);
+        Millis::of(error.time).until(Millis::of(error.next_delivery_time.expect("another attempt follows")))
+    }
+
+    /// The newest entry of the log with this state.
+    pub(crate) fn newest(&self, state: &LogState) -> LogEntry {
+        self.broker.log().find(|entry| entry.state == *state).expect("the log has such an entry")
+    }
+
+    /// The states of a message, the oldest first.
+    pub(crate) fn states(&self, receipt: &Receipt) -> Vec<String> {
+        let mut states: Vec<_> = self
+            .broker
+            .log()
+            .filter(|entry| entry.message_id == receipt.message_id)
+            .map(|entry| entry.state.to_string())
+            .collect();
+        states.reverse();
+        states
+    }
+
+    /// The log as the API would send it.
+    pub(crate) fn log(&self) -> String {
+        serde_json::to_string(&self.broker.log().collect::<Vec<_>>()).unwrap()
+    }
+}
+
+pub(crate) fn publication(
+    url: &str,
+    headers: &[(&'static str, &'static str)],
+    body: &'static str,
+) -> Publication {
+    Publication {
+        destination: Destination::received(url).unwrap(),
+        options: DeliveryOptions::from_headers(&header_map(headers)).unwrap(),
+        body: body.into(),
+        caller_ip: Ipv4Addr::LOCALHOST.into(),
+    }
+}
+
+/// A message to a destination that is never called in these tests.
+pub(crate) fn message(headers: &[(&'static str, &'static str)]) -> Publication {
+    publication("http://127.0.0.1:9/hook", headers, "{}")
+}
+
+pub(crate) fn answered(status: u16) -> Outcome {
+    answered_with(status, &[], "")
+}
+
+pub(crate) fn answered_with(
+    status: u16,
+    headers: &[(&'static str, &'static str)],
+    body: &'static str,
+) -> Outcome {
+    Outcome::Answered(Response {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: header_map(headers),
+        body: body.into(),
+    })
+}
+
+pub(crate) fn unreachable() -> Outcome {
+    Outcome::Failed("connection failed".to_owned())
+}
+
+pub(crate) fn json(delivery: &Delivery) -> Value {
+    serde_json::from_slice(&delivery.body).unwrap()
+}
+
+fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    map
+}

@@ -1,0 +1,113 @@
+//! Which URL a token must have been signed for.
+
+use crate::{
+    BuildError, VerifyError, target,
+    url::{self, Origin, Url},
+};
+
+/// What the subject of a token is compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum Destination {
+    /// Where the request went: its path and query, behind a base.
+    Request(Base),
+    /// This URL, code point by code point.
+    Exact(String),
+    /// Nothing.
+    Any,
+}
+
+/// What stands before path and query of a request in the URL that QStash calls.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Base {
+    /// `None` for any.
+    origin: Option<Origin>,
+    /// What a proxy strips from the path.
+    prefix: String,
+    /// Both in one.
+    text: String,
+}
+
+impl Destination {
+    pub(crate) fn at_origin(self, origin: &str) -> Result<Self, BuildError> {
+        let Self::Request(base) = self else { return Err(BuildError::Contradiction) };
+        Ok(Self::Request(Base::new(Some(Origin::parse(origin)?), base.prefix)))
+    }
+
+    pub(crate) fn behind_prefix(self, prefix: &str) -> Result<Self, BuildError> {
+        let Self::Request(base) = self else { return Err(BuildError::Contradiction) };
+        if !prefix.starts_with('/') || !url::is_plain(prefix) {
+            return Err(BuildError::Prefix);
+        }
+        Ok(Self::Request(Base::new(base.origin, prefix.trim_end_matches('/').to_owned())))
+    }
+
+    pub(crate) fn exactly(self, url: String) -> Result<Self, BuildError> {
+        if url.is_empty() { Err(BuildError::ExactUrl) } else { self.replaced_by(Self::Exact(url)) }
+    }
+
+    pub(crate) fn anywhere(self) -> Result<Self, BuildError> {
+        self.replaced_by(Self::Any)
+    }
+
+    /// For the settings that leave nothing for the others to say.
+    fn replaced_by(self, setting: Self) -> Result<Self, BuildError> {
+        match self {
+            Self::Request(base) if base.text.is_empty() => Ok(setting),
+            _ => Err(BuildError::Contradiction),
+        }
+    }
+
+    pub(crate) fn has_origin(&self) -> bool {
+        match self {
+            Self::Request(base) => base.origin.is_some(),
+            Self::Exact(_) => true,
+            Self::Any => false,
+        }
+    }
+
+    /// Compares the subject of a token with the path and query of the request that it came with.
+    pub(crate) fn check(&self, subject: &str, request: &str) -> Result<(), VerifyError> {
+        let mismatch = |expected| Err(VerifyError::Destination { expected, subject: url::readable(subject) });
+        match self {
+            Self::Any => Ok(()),
+            Self::Exact(url) if url == subject => Ok(()),
+            Self::Request(base) if base.matches(subject, request) => Ok(()),
+            Self::Exact(url) => mismatch(url.clone()),
+            Self::Request(base) => mismatch(base.text.clone() + &target::readable(request)),
+        }
+    }
+}
+
+impl Base {
+    fn new(origin: Option<Origin>, prefix: String) -> Self {
+        let text = origin.as_ref().map(ToString::to_string).unwrap_or_default() + &prefix;
+        Self { origin, prefix, text }
+    }
+
+    /// Whether a call of the subject arrives as this request.
+    fn matches(&self, subject: &str, request: &str) -> bool {
+        // The request targets `*` and `host:port` have no path.
+        if !request.starts_with(['/', '?']) {
+            return false;
+        }
+        // The usual case: nobody respelled anything.
+        if self.origin.is_some() && subject.strip_prefix(&self.text) == Some(request) {
+            return true;
+        }
+        let Some(subject) = Url::parse(subject) else { return false };
+        if self.origin.as_ref().is_some_and(|origin| !subject.is_at(origin)) {
+            return false;
+        }
+        let signed = target::normal(subject.target);
+        let is_signed = |request: &str| signed == target::normal(&format!("{}{request}", self.prefix));
+        // Proxies forward the bare prefix as `/`.
+        let bare = request.strip_prefix('/').filter(|query| query.is_empty() || query.starts_with('?'));
+        is_signed(request) || bare.is_some_and(is_signed)
+    }
+}
+
+impl Default for Destination {
+    fn default() -> Self {
+        Self::Request(Base::default())
+    }
+}

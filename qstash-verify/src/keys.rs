@@ -1,0 +1,145 @@
+//! The keys that deliveries may be signed with.
+
+use std::{fmt, sync::Arc};
+
+use hmac::{Hmac, KeyInit};
+use qstash_types::{Region, SigningKey, SigningKeys};
+use sha2::Sha256;
+
+use crate::{BuildError, VerifyError, token::Token};
+
+/// Labelled signing keys, for all requests and for those of one region.
+///
+/// Any number of keys may sign. Two are usual: QStash signs with the current key, and after a rotation with what was the
+/// next key, so a receiver that knows both never refuses a genuine delivery. The labels appear in logs and in
+/// [`Verified::key`](crate::Verified::key); the keys appear nowhere.
+///
+/// ```
+/// use qstash_verify::{KeySet, Region, SigningKey, SigningKeys};
+///
+/// // The pair that the console shows and that `GET /v2/keys` answers …
+/// let pair = SigningKeys::new(SigningKey::new("sig_current")?, SigningKey::new("sig_next")?);
+/// let keys = KeySet::from(pair.clone());
+///
+/// // … keys under names of your own, and another pair for the deliveries of one region.
+/// let keys = KeySet::new([("2025", SigningKey::new("sig_old")?), ("2026", SigningKey::new("sig_new")?)])
+///     .region(Region::UsEast1, pair);
+/// assert_eq!(format!("{keys:?}"), r#"KeySet { everyone: ["2025", "2026"], regions: [(UsEast1, ["current", "next"])], .. }"#);
+/// # Ok::<_, qstash_verify::InvalidSigningKey>(())
+/// ```
+#[derive(Clone)]
+pub struct KeySet {
+    everyone: Vec<Key>,
+    regions: Vec<(Region, Vec<Key>)>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A key in the form that verifies fastest: HMAC with the key already hashed in.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) label: Arc<str>,
+    pub(crate) mac: HmacSha256,
+    is_published: bool,
+}
+
+impl KeySet {
+    /// Labels keys for all requests.
+    pub fn new<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) -> Self {
+        let everyone = keys.into_iter().map(|(label, key)| Key::new(label.into(), &key)).collect();
+        Self { everyone, regions: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Takes other keys for requests whose `Upstash-Region` header names this region.
+    ///
+    /// Requests of such a region are verified with these keys alone. A region that is set twice keeps the last keys; of
+    /// a set that has regions itself, only the keys for all requests are taken.
+    pub fn region(mut self, region: Region, keys: impl Into<KeySet>) -> Self {
+        self.regions.retain(|(known, _)| *known != region);
+        self.regions.push((region, keys.into().everyone));
+        self
+    }
+
+    /// Refuses a set that can verify nothing, and one that anybody can sign for.
+    pub(crate) fn check(&self, published: PublishedKeys) -> Result<(), BuildError> {
+        let mut all = self.everyone.iter().chain(self.regions.iter().flat_map(|(_, keys)| keys)).peekable();
+        if all.peek().is_none() {
+            return Err(BuildError::NoKeys);
+        }
+        match all.find(|key| key.is_published && published == PublishedKeys::Refused) {
+            Some(key) => Err(BuildError::PublishedKey { label: key.label.as_ref().into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The label of the key that signed the token.
+    ///
+    /// The region header is a stranger's word: it chooses among the configured sets, and an unknown region gets the
+    /// keys for all requests.
+    pub(crate) fn signer(&self, token: &Token<'_>, region: Option<&[u8]>) -> Result<Arc<str>, VerifyError> {
+        let region = region.and_then(|text| str::from_utf8(text).ok()?.parse::<Region>().ok());
+        let keys = match self.regions.iter().find(|(known, _)| Some(*known) == region) {
+            Some((_, keys)) => keys,
+            None => &self.everyone,
+        };
+        if keys.is_empty() {
+            return Err(VerifyError::NoKeys);
+        }
+        let key = keys.iter().find(|key| token.is_signed_with(key)).ok_or(VerifyError::UnknownKey)?;
+        Ok(Arc::clone(&key.label))
+    }
+}
+
+impl From<SigningKeys> for KeySet {
+    /// Labels the pair `current` and `next`.
+    fn from(keys: SigningKeys) -> Self {
+        Self::new([("current", keys.current), ("next", keys.next)])
+    }
+}
+
+impl fmt::Debug for KeySet {
+    /// Shows the labels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet")
+            .field("everyone", &self.everyone)
+            .field("regions", &self.regions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    fn new(label: String, key: &SigningKey) -> Self {
+        Self { label: label.into(), mac: keyed(key), is_published: PUBLISHED.contains(&key.expose()) }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.label.fmt(f)
+    }
+}
+
+pub(crate) type HmacSha256 = Hmac<Sha256>;
+
+/// HMAC with the key hashed in, ready to be cloned for each message.
+pub(crate) fn keyed(key: &SigningKey) -> HmacSha256 {
+    Hmac::new_from_slice(key.expose().as_bytes()).expect("HMAC takes keys of any length")
+}
+
+/// What to do about keys that anybody can read in the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishedKeys {
+    Refused,
+    Allowed,
+}
+
+/// The signing keys of the development server's test users, as QStash's documentation prints them.
+const PUBLISHED: [&str; 8] = [
+    "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r",
+    "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs",
+    "sig_7GVPjvuwsfqF65iC8fSrs1dfYruM",
+    "sig_5NoELc3EFnZn4DVS5bDs2Nk4b7Ua",
+    "sig_6jWGaWRxHsw4vMSPJprXadyvrybF",
+    "sig_7qHbvhmahe5GwfePDiS5Lg3pi6Qx",
+    "sig_5T8FcSsynBjn9mMLBsXhpacRovJf",
+    "sig_7GFR4YaDshFcqsxWRZpRB161jguD",
+];

@@ -1,0 +1,119 @@
+//! Is this request from [QStash](https://upstash.com/docs/qstash)? For any framework, without one.
+//!
+//! ```
+//! use qstash_verify::{Callback, Presented, SigningKey, SigningKeys, Verifier};
+//!
+//! fn receive(verifier: &Verifier, request: http::Request<Vec<u8>>) -> Result<Callback, Box<dyn std::error::Error>> {
+//!     let (parts, body) = request.into_parts();
+//!     let signatures = parts.headers.get_all("upstash-signature").iter().map(|value| value.as_bytes());
+//!     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+//!     let verified = verifier.verify(&Presented::new(signatures, target), body, verifier.now())?;
+//!     Ok(verified.json()?)
+//! }
+//!
+//! let keys = SigningKeys::new(SigningKey::new("sig_current")?, SigningKey::new("sig_next")?);
+//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
+//!
+//! let unsigned = http::Request::post("/render/done").body(b"{}".to_vec())?;
+//! assert_eq!(receive(&verifier, unsigned).unwrap_err().to_string(), "the request has no Upstash-Signature header");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `Verifier::from_env()` reads keys and origin from the environment. Middlewares exist for axum (`qstash-axum`) and
+//! actix-web (`qstash-actix`).
+//!
+//! # Strangers cost nothing
+//!
+//! QStash signs a *hash* of the body inside the token, so a sender is authenticated from the headers alone. Where a body
+//! arrives in pieces, do not read it before:
+//!
+//! ```
+//! # use qstash_verify::{Presented, Verified, Verifier, VerifyError};
+//! # fn read(verifier: &Verifier, request: Presented<'_>, content_length: u64, body: Vec<bytes::Bytes>)
+//! # -> Result<Verified, VerifyError> {
+//! let mut unread = verifier.authenticate(&request, verifier.now())?; // the headers
+//! unread.content_length(content_length)?;                            // optional: a body that is too large
+//! for chunk in body {
+//!     unread.push(chunk)?;                                           // counted, hashed, kept
+//! }
+//! let verified = unread.finish()?;                                   // claims and body
+//! # Ok(verified)
+//! # }
+//! ```
+//!
+//! # What is proven, and what is not
+//!
+//! A [`Verified`] request was signed by a holder of one of the configured keys, not longer ago than the token says (five
+//! minutes), for this URL as far as the verifier [was told to look](VerifierBuilder), with exactly this body.
+//!
+//! * **The other headers are not signed.** [`Delivery::headers`] has them, for logs and for recognising a message.
+//! * **A token may come twice**: QStash delivers at least once, and whoever sees a request can repeat it for five minutes.
+//!   Make handlers idempotent by the message id.
+//! * **A leaked key signs anything.** Rotate it twice; [`Verifier::replace_keys`] takes the new pair without a restart.
+//! * **Without an origin only path and query are compared.** A token for another host with the same path is then taken:
+//!   every receiver that a message was ever sent to could pass it on. Set [`origin`](VerifierBuilder::origin).
+//! * `Host` and `X-Forwarded-*` are never read, the environment never switches anything off, and the signing keys that
+//!   QStash's documentation prints are refused unless
+//!   [allowed in code](VerifierBuilder::allow_published_dev_keys).
+//!
+//! # How strict it is
+//!
+//! A token has three base64url segments without padding, at most [`MAX_TOKEN_LEN`] bytes. Its header says `HS256`; no
+//! other algorithm exists here, and nothing in a token selects a key. Header and claims are one JSON object each, without
+//! a name twice and without critical parameters. `iss`, `sub`, `exp`, `nbf` and `body` are required. The MAC is compared
+//! in constant time, before any claim is looked at, so an expired token is reported as expired whichever key signed it.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `sign` | no | `Signer`, which makes tokens: for tests and for a local server |
+//!
+//! `jsonwebtoken` comes with `sign` only, and without a crypto backend: its backends are process-wide, and it panics
+//! when two crates of a program choose differently. HMAC and SHA-256 are those of `hmac` and `sha2`.
+
+mod base64url;
+mod body;
+mod builder;
+mod claims;
+mod delivery;
+mod destination;
+mod env;
+mod error;
+mod json;
+mod keys;
+mod outcome;
+mod refusal;
+#[cfg(feature = "sign")]
+mod sign;
+mod target;
+mod token;
+mod url;
+mod verifier;
+
+pub use body::{Unread, Verified};
+pub use builder::VerifierBuilder;
+pub use claims::Claims;
+pub use delivery::Delivery;
+pub use error::{BuildError, EnvError, JsonError, VerifyError};
+pub use keys::KeySet;
+pub use outcome::Outcome;
+pub use qstash_types::{
+    Callback, DeliveryHeaders, FailureCallback, FieldError, InvalidSigningKey, Region, SigningKey,
+    SigningKeys,
+};
+pub use refusal::{LogLevel, RefusalLog};
+#[cfg(feature = "sign")]
+pub use sign::{Signer, Token};
+pub use verifier::{Presented, Verifier};
+
+/// The longest body that is read unless the verifier is told otherwise: 32 MiB.
+///
+/// A callback carries a response and the body of its source, up to 10 MB each, in base64.
+pub const DEFAULT_BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The longest token that is looked at: 64 KiB.
+///
+/// Most of a token is the URL it is for, a few kilobytes at the very most. A longer token could only be there to be
+/// hashed.
+pub const MAX_TOKEN_LEN: usize = 64 * 1024;

@@ -1,0 +1,174 @@
+//! The verifier: the settings of a receiver, applied to one request after the other.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    BuildError, Claims, KeySet, Unread, Verified, VerifierBuilder, VerifyError, destination::Destination,
+    keys::PublishedKeys, token::Token,
+};
+
+/// Says whether a request comes from QStash. Cheap to clone; all clones share their keys.
+///
+/// See the [crate documentation](crate) for an example.
+#[derive(Clone)]
+pub struct Verifier(Arc<Settings>);
+
+pub(crate) struct Settings {
+    pub(crate) keys: RwLock<KeySet>,
+    pub(crate) published_keys: PublishedKeys,
+    pub(crate) destination: Destination,
+    pub(crate) tolerance: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) clock: Clock,
+}
+
+pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+
+impl Verifier {
+    /// Starts a verifier that takes tokens of these keys.
+    pub fn builder(keys: impl Into<KeySet>) -> VerifierBuilder {
+        VerifierBuilder::new(keys.into())
+    }
+
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self(Arc::new(settings))
+    }
+
+    /// Looks at what a request presents in its headers; the body may still be on its way.
+    ///
+    /// # Errors
+    ///
+    /// Every [`VerifyError`] but those about the body.
+    pub fn authenticate(&self, request: &Presented<'_>, now: SystemTime) -> Result<Unread, VerifyError> {
+        let token = Token::parse(request.signature.token()?)?;
+        let key =
+            self.0.keys.read().unwrap_or_else(PoisonError::into_inner).signer(&token, request.region)?;
+        let claims = Claims::read(token.claims)?;
+        claims.check_time(now, self.0.tolerance)?;
+        self.0.destination.check(claims.subject(), request.path_and_query)?;
+        Ok(Unread::new(claims, key, self.0.body_limit))
+    }
+
+    /// Looks at a whole request: [`authenticate`](Self::authenticate), then the body in one piece.
+    ///
+    /// # Errors
+    ///
+    /// Every [`VerifyError`].
+    pub fn verify(
+        &self,
+        request: &Presented<'_>,
+        body: impl Into<Bytes>,
+        now: SystemTime,
+    ) -> Result<Verified, VerifyError> {
+        let mut unread = self.authenticate(request, now)?;
+        unread.push(body.into())?;
+        unread.finish()
+    }
+
+    /// Takes other keys from now on, in all clones. Requests that are being read are not disturbed.
+    ///
+    /// # Errors
+    ///
+    /// An empty set and published development keys are refused as they are by [`VerifierBuilder::build`]; the verifier
+    /// then keeps the keys that it has.
+    pub fn replace_keys(&self, keys: impl Into<KeySet>) -> Result<(), BuildError> {
+        let keys = keys.into();
+        keys.check(self.0.published_keys)?;
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// The time on the verifier's clock.
+    pub fn now(&self) -> SystemTime {
+        (self.0.clock)()
+    }
+
+    /// The longest body that is read, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.0.body_limit
+    }
+
+    /// Whether a token for the same path and query at another host is refused.
+    ///
+    /// A middleware that meets `false` should say once in the log that an origin is missing.
+    pub fn checks_origin(&self) -> bool {
+        self.0.destination.has_origin()
+    }
+
+    /// What a person should know about the key set, one sentence each: see [`KeySet::warnings`].
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).warnings().to_vec()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("keys", &*self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
+            .field("destination", &self.0.destination)
+            .field("tolerance", &self.0.tolerance)
+            .field("body_limit", &self.0.body_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a request presents before its body is read.
+///
+/// Built from bytes and text, so that every version of every HTTP library will do.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    signature: Signature<'a>,
+    path_and_query: &'a str,
+    region: Option<&'a [u8]>,
+}
+
+#[derive(Clone, Copy)]
+enum Signature<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+impl<'a> Presented<'a> {
+    /// Takes the values of **all** `Upstash-Signature` headers, and path and query of the request target as they
+    /// arrived, without scheme and host.
+    ///
+    /// A request without a path (`*`, `host:port`) gives an empty text.
+    pub fn new(signatures: impl IntoIterator<Item = &'a [u8]>, path_and_query: &'a str) -> Self {
+        let mut signatures = signatures.into_iter();
+        let signature = match (signatures.next(), signatures.next()) {
+            (None, _) => Signature::None,
+            (Some(token), None) => Signature::One(token),
+            (Some(_), Some(_)) => Signature::Several,
+        };
+        Self { signature, path_and_query, region: None }
+    }
+
+    /// Takes the value of the `Upstash-Region` header. It chooses among the configured keys.
+    pub fn region(self, region: Option<&'a [u8]>) -> Self {
+        Self { region, ..self }
+    }
+}
+
+impl<'a> Signature<'a> {
+    fn token(self) -> Result<&'a [u8], VerifyError> {
+        match self {
+            Self::None => Err(VerifyError::Missing),
+            Self::One(token) => Ok(token),
+            Self::Several => Err(VerifyError::Repeated),
+        }
+    }
+}
+
+impl fmt::Debug for Presented<'_> {
+    /// Leaves out the token, which is good for a delivery while it lives, and the query, which may hold another one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! The body on its way: counted, hashed, kept, and given out when it is proven.
+
+use bytes::Bytes;
+use qstash_verify::{DEFAULT_BODY_LIMIT, Presented, Unread, VerifierBuilder, VerifyError};
+use serde::Deserialize;
+
+use crate::support::{ISSUED, at, claims, lenient, token};
+
+/// A request that is authenticated for this body.
+fn unread_by(builder: VerifierBuilder, body: &[u8]) -> Unread {
+    let token = token(&claims(body));
+    let verifier = builder.build().expect("the settings are right");
+    verifier
+        .authenticate(&Presented::new([token.as_bytes()], "/hook"), at(ISSUED))
+        .expect("the token is good")
+}
+
+fn unread(body: &[u8]) -> Unread {
+    unread_by(lenient(), body)
+}
+
+#[test]
+fn every_split_of_a_body_gives_the_same_bytes() {
+    let body = b"\xef\xbb\xbf{\"a\":\xff\0}";
+    for first in 0..=body.len() {
+        for second in first..=body.len() {
+            let mut unread = unread(body);
+            for chunk in [&body[..first], &body[first..second], b"", &body[second..]] {
+                unread.push(Bytes::copy_from_slice(chunk)).unwrap();
+            }
+            assert_eq!(unread.finish().unwrap().body(), &body[..]);
+        }
+    }
+}
+
+#[test]
+fn a_body_of_single_bytes_is_put_together() {
+    let body = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect::<Vec<_>>();
+    let mut unread = unread(&body);
+    unread.content_length(100_000).unwrap();
+    for byte in &body {
+        unread.push(Bytes::copy_from_slice(&[*byte])).unwrap();
+    }
+    assert_eq!(unread.finish().unwrap().body(), &body);
+}
+
+#[test]
+fn a_body_of_one_chunk_is_not_copied() {
+    let body = Bytes::from(vec![7; 1000]);
+    let mut unread = unread(&body);
+    for chunk in [Bytes::new(), body.clone(), Bytes::new()] {
+        unread.push(chunk).unwrap();
+    }
+    let verified = unread.finish().unwrap();
+    assert_eq!(verified.body().as_ptr(), body.as_ptr());
+    assert_eq!(verified.clone().body().as_ptr(), body.as_ptr());
+}
+
+#[test]
+fn an_empty_body_needs_no_chunk() {
+    assert!(unread(b"").finish().unwrap().body().is_empty());
+    assert_eq!(unread(b"x").finish().unwrap_err(), VerifyError::BodyMismatch { len: 0 });
+}
+
+#[test]
+fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
+    let mut fits = unread_by(lenient().body_limit(4), b"abcd");
+    fits.push(Bytes::from_static(b"ab")).unwrap();
+    fits.push(Bytes::from_static(b"cd")).unwrap();
+    assert!(fits.finish().is_ok());
+
+    let mut long = unread_by(lenient().body_limit(4), b"abcde");
+    long.push(Bytes::from_static(b"abcd")).unwrap();
+    assert_eq!(long.push(Bytes::from_static(b"e")).unwrap_err(), VerifyError::BodyTooLarge { limit: 4 });
+}
+
+#[test]
+fn a_body_that_was_too_large_stays_refused() {
+    let mut unread = unread_by(lenient().body_limit(4), b"ab");
+    let too_large = VerifyError::BodyTooLarge { limit: 4 };
+    assert_eq!(unread.push(Bytes::from_static(b"abcde")).unwrap_err(), too_large);
+    assert_eq!(unread.push(Bytes::from_static(b"ab")).unwrap_err(), too_large);
+    assert_eq!(unread.push(Bytes::new()).unwrap_err(), too_large);
+    assert_eq!(unread.finish().unwrap_err(), too_large);
+}
+
+#[test]
+fn what_had_arrived_of_a_body_that_is_too_large_is_dropped() {
+    let chunk = Bytes::from(vec![0; 4]);
+    let mut unread = unread_by(lenient().body_limit(4), b"");
+    unread.push(chunk.clone()).unwrap();
+    assert!(!chunk.is_unique());
+    unread.push(Bytes::from_static(b"e")).unwrap_err();
+    assert!(chunk.is_unique());
+}
+
+#[test]
+fn a_body_that_is_announced_too_large_is_refused_before_it_is_read() {
+    let limit = u64::try_from(DEFAULT_BODY_LIMIT).unwrap();
+    assert!(unread(b"").content_length(limit).is_ok());
+    for announced in [limit + 1, u64::MAX] {
+        let error = unread(b"").content_length(announced).unwrap_err();
+        assert_eq!(error, VerifyError::BodyTooLarge { limit: DEFAULT_BODY_LIMIT });
+    }
+}
+
+#[test]
+fn an_announcement_is_not_believed() {
+    for announced in [0, 1, 30_000_000] {
+        let mut unread = unread(b"abc");
+        unread.content_length(announced).unwrap();
+        unread.push(Bytes::from_static(b"ab")).unwrap();
+        unread.push(Bytes::from_static(b"c")).unwrap();
+        assert_eq!(unread.finish().unwrap().body(), "abc");
+    }
+}
+
+#[test]
+fn the_verifier_tells_its_limit() {
+    assert_eq!(lenient().build().unwrap().body_limit(), DEFAULT_BODY_LIMIT);
+    assert_eq!(lenient().body_limit(7).build().unwrap().body_limit(), 7);
+}
+
+#[test]
+fn a_verified_body_is_read_as_json() {
+    #[derive(Deserialize)]
+    struct Order {
+        id: u32,
+    }
+
+    let mut good = unread(br#"{"id": 7}"#);
+    good.push(Bytes::from_static(br#"{"id": 7}"#)).unwrap();
+    assert_eq!(good.finish().unwrap().json::<Order>().unwrap().id, 7);
+
+    let mut odd = unread(br#"{"id": "secret"}"#);
+    odd.push(Bytes::from_static(br#"{"id": "secret"}"#)).unwrap();
+    let Err(error) = odd.finish().unwrap().json::<Order>() else { panic!("a text is no number") };
+    assert_eq!(error.to_string(), "the verified body does not have the expected form");
+    assert!(std::error::Error::source(&error).is_some());
+}

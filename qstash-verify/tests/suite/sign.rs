@@ -1,0 +1,88 @@
+//! The signer, against a token that was computed by other means.
+
+use qstash_verify::{Presented, Signer, SigningKeys, Token, Verifier};
+
+use crate::support::{at, claims, key, lenient, token};
+
+const CURRENT: &str = "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r";
+const NEXT: &str = "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs";
+const HOOK: &str = "https://example.com/hook?a=1";
+const BODY: &[u8] = br#"{"hello":"world"}"#;
+
+const SIGNED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJpc3MiOiJVcHN0YXNoIiwic3ViIjoiaHR0cHM6Ly9leGFtcGxlLmNvbS9ob29rP2E9MSIsImV4cCI6MTcwMDAwMDMwMCwibmJmIjowLCJpYXQi\
+    OjE3MDAwMDAwMDAsImp0aSI6Imp3dF90ZXN0IiwiYm9keSI6Ims2STVjYWtVNWVyTDhLalNVVlROb3duRHdjY3Z1NWtVMUh4Zzg4dG9GWWcifQ";
+
+#[test]
+fn a_token_is_the_published_one_byte_for_byte() {
+    for (signer, mac) in [
+        (CURRENT, "DlbhcMngce3WMiWbpVTCczxwHA25Tq_AuaL-sa89zPY"),
+        (NEXT, "KCQPUZZjst30SsxYly_m8Gy_386TDD3Tghbcr-APIpw"),
+    ] {
+        let token = Token::new(HOOK, BODY, at(1_700_000_000)).id("jwt_test");
+        assert_eq!(Signer::new(key(signer)).token(&token), format!("{SIGNED}.{mac}"));
+    }
+}
+
+#[test]
+fn the_published_token_is_good_until_it_expires() {
+    let verifier = Verifier::builder(SigningKeys::new(key(CURRENT), key(NEXT)))
+        .allow_published_dev_keys()
+        .origin("https://example.com")
+        .tolerance(std::time::Duration::ZERO)
+        .build()
+        .unwrap();
+    for (mac, label) in [
+        ("DlbhcMngce3WMiWbpVTCczxwHA25Tq_AuaL-sa89zPY", "current"),
+        ("KCQPUZZjst30SsxYly_m8Gy_386TDD3Tghbcr-APIpw", "next"),
+    ] {
+        let token = format!("{SIGNED}.{mac}");
+        let request = Presented::new([token.as_bytes()], "/hook?a=1");
+        let verified = verifier.verify(&request, BODY, at(1_700_000_100)).unwrap();
+        assert_eq!(verified.key(), label);
+        assert_eq!(verified.claims().subject(), HOOK);
+        assert_eq!(verified.claims().token_id(), Some("jwt_test"));
+        assert_eq!(verified.claims().issued_at(), Some(at(1_700_000_000)));
+        assert_eq!(verified.claims().expires_at(), at(1_700_000_300));
+        assert_eq!(verified.claims().not_before(), at(0));
+        assert!(verifier.verify(&request, BODY, at(1_700_000_301)).is_err());
+    }
+}
+
+#[test]
+fn tokens_differ_by_what_they_are_for_and_by_nothing_else() {
+    let signer = Signer::new(key("sig_test"));
+    let token = signer.sign(HOOK, BODY, at(1));
+    assert_eq!(token, signer.sign(HOOK, BODY, at(1)));
+
+    let id = |url, body, issued| {
+        let token = signer.sign(url, body, at(issued));
+        let verifier = lenient().build().unwrap();
+        verifier.replace_keys(qstash_verify::KeySet::new([("test", key("sig_test"))])).unwrap();
+        let request = Presented::new([token.as_bytes()], "/");
+        let verified = verifier.verify(&request, body, at(issued)).unwrap();
+        verified.claims().token_id().unwrap().to_owned()
+    };
+    assert!(id(HOOK, BODY, 1).starts_with("jwt_"));
+    assert_ne!(id(HOOK, BODY, 1), id(HOOK, BODY, 2));
+    assert_ne!(id(HOOK, BODY, 1), id(HOOK, b"", 1));
+    assert_ne!(id(HOOK, BODY, 1), id("https://example.com/", BODY, 1));
+}
+
+#[test]
+fn a_signer_prints_nothing_of_its_key() {
+    assert_eq!(format!("{:?}", Signer::new(key(CURRENT))), "Signer(..)");
+}
+
+#[test]
+fn a_url_with_quotes_and_a_time_before_1970_are_signed_as_they_are() {
+    let signer = Signer::new(key(crate::support::CURRENT));
+    let before = at(0) - std::time::Duration::from_secs(5);
+    let url = "https://example.com/\"\\\n\u{1f600}";
+    let token = signer.sign(url, b"", before);
+    let verifier = lenient().build().unwrap();
+    let verified = verifier.verify(&Presented::new([token.as_bytes()], "/"), "", at(0)).unwrap();
+    assert_eq!(verified.claims().subject(), url);
+    assert_ne!(token, crate::support::token(&claims(b"")));
+    let _ = self::token;
+}
