@@ -7,11 +7,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
@@ -133,8 +135,7 @@ pub async fn three_failures_end_in_the_failure_callback(mut turning: Loop) {
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].message.message_id, *published.message_id());
     assert_eq!((letters[0].response_status, &letters[0].response_body[..]), (Some(500), &b"boom"[..]));
-    let failure =
-        Seen::Failure { status: 500, body: "boom".into(), dlq_id: letters[0].dlq_id.to_string() };
+    let failure = Seen::Failure { status: 500, body: "boom".into(), dlq_id: letters[0].dlq_id.to_string() };
     let failures = seen.iter().filter(|seen| **seen == failure).count();
     assert_eq!(failures, 1, "{seen:?}");
     seen.retain(|seen| *seen != failure);
@@ -149,7 +150,8 @@ pub async fn three_failures_end_in_the_failure_callback(mut turning: Loop) {
 
 /// Whatever bytes are published, the handler at `path` sees these bytes.
 pub async fn bodies_arrive_byte_for_byte(mut turning: Loop, path: &str, seen: impl Fn(Bytes) -> Seen) {
-    let gzip = Bytes::from_static(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0");
+    let gzip =
+        Bytes::from_static(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0");
     let bodies = [
         Bytes::new(),
         Bytes::from_static(b"\xff\xfe\xed\xa0\x80"),
@@ -181,6 +183,27 @@ pub async fn json_arrives_whole(mut turning: Loop) {
     }
 }
 
+/// A thousand messages, published as fast as the server takes them: each is delivered once, each callback arrives once.
+pub async fn a_thousand_messages_arrive(mut turning: Loop) {
+    const MESSAGES: usize = 1000;
+    let publish = |n: usize| {
+        let message = turning.message("/ok").json(&json!({ "n": n })).callback(turning.url("/done"));
+        turning.client.publish(message)
+    };
+    let published: Vec<_> = stream::iter(0..MESSAGES).map(publish).buffer_unordered(64).collect().await;
+    assert!(published.iter().all(Result::is_ok), "{:?}", published.iter().find(|answer| answer.is_err()));
+    turning.qstash.settled().await;
+
+    let (work, callbacks): (Vec<Seen>, Vec<Seen>) =
+        turning.sightings().into_iter().partition(|seen| matches!(seen, Seen::Work(_)));
+    assert_eq!(work.len(), MESSAGES);
+    let numbers: BTreeSet<String> = work.iter().map(|seen| format!("{seen:?}")).collect();
+    assert_eq!(numbers.len(), MESSAGES);
+    assert_eq!(callbacks.len(), MESSAGES);
+    let success = Seen::Callback { status: 200, retried: 0, body: ANSWER.into() };
+    assert!(callbacks.iter().all(|callback| *callback == success));
+}
+
 impl Loop {
     /// Plays QStash with a request whose body comes in frames of one byte.
     async fn deliver_in_single_bytes(&self, path: &str, body: &Bytes) {
@@ -190,7 +213,7 @@ impl Loop {
         let request = hyper::Request::post(path)
             .header("host", &self.origin["http://".len()..])
             .header("upstash-signature", token)
-            .body(StreamBody::new(futures_util::stream::iter(frames)))
+            .body(StreamBody::new(stream::iter(frames)))
             .unwrap();
         let address: SocketAddr = self.origin["http://".len()..].parse().unwrap();
         let connection = TokioIo::new(TcpStream::connect(address).await.unwrap());

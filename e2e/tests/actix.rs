@@ -86,3 +86,9 @@ async fn a_delivery_holds_the_exact_bytes() {
 async fn signed_json_of_any_size_arrives() {
     e2e::json_arrives_whole(turning().await).await;
 }
+
+#[tokio::test]
+async fn two_servers_with_a_thousand_messages_each_do_not_meet() {
+    let (first, second) = (turning().await, turning().await);
+    tokio::join!(e2e::a_thousand_messages_arrive(first), e2e::a_thousand_messages_arrive(second));
+}

@@ -7,8 +7,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
-use qstash_types::DeliveryHeaders;
-use qstash_verify::{LogLevel, Verified};
+use qstash_verify::{DeliveryHeaders, LogLevel, Verified};
 use serde::de::DeserializeOwned;
 
 use crate::Rejection;

@@ -49,8 +49,8 @@
 //! # The order of middleware
 //!
 //! Outside of [`VerifySignature`], which in actix means wrapped after it, nothing may change the body or the URL:
-//! `NormalizePath` belongs inside. In the wrong order it does no harm but that every delivery it changes is refused.
-//! CORS and `Compress`, which change responses, may stand on either side; a refusal passes through them as any response.
+//! `NormalizePath` belongs inside. Outside, it costs every delivery that it changes a 403. CORS and `Compress`, which
+//! change responses, may stand on either side; a refusal passes through them like any response.
 //!
 //! `App::wrap` also covers what no route takes, so that a stranger gets 403 for every path. `wrap` on a scope or a
 //! resource covers that one.

@@ -104,7 +104,7 @@ where
             match guard.verify(&mut request).await {
                 Ok(()) => Ok(service.call(request).await?.map_into_left_body()),
                 // Not an `Err`: middleware outside of this one, such as CORS, would not see it.
-                Err(rejection) => Ok(request.into_response(guard.refuse(rejection)).map_into_right_body()),
+                Err(rejection) => Ok(request.into_response(guard.refuse(&rejection)).map_into_right_body()),
             }
         })
     }
@@ -158,8 +158,8 @@ impl Guard {
     }
 
     /// Logs a refusal and answers it.
-    fn refuse(&self, rejection: Rejection) -> HttpResponse {
-        rejection.log(match &rejection {
+    fn refuse(&self, rejection: &Rejection) -> HttpResponse {
+        rejection.log(match rejection {
             Rejection::Unverified(error) => self.refusals.level(error, self.verifier.now()),
             // A body is read only after a known key has signed the headers.
             _ => LogLevel::Warn { suppressed: 0 },

@@ -7,8 +7,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header::ContentType},
 };
-use qstash_types::FieldError;
-use qstash_verify::JsonError;
+use qstash_verify::{FieldError, JsonError};
 
 /// What a handler tells QStash about a delivery.
 ///

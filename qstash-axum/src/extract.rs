@@ -4,8 +4,7 @@ use std::{ops::Deref, sync::Once};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderValue, request::Parts};
-use qstash_types::DeliveryHeaders;
-use qstash_verify::{LogLevel, Verified};
+use qstash_verify::{DeliveryHeaders, LogLevel, Verified};
 use serde::de::DeserializeOwned;
 
 use crate::Rejection;

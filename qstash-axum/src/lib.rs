@@ -1,5 +1,5 @@
-//! [QStash](https://upstash.com/docs/qstash) deliveries and callbacks in [axum](axum): one layer, and handlers can
-//! trust what they are given.
+//! [QStash](https://upstash.com/docs/qstash) deliveries and callbacks in [axum]: one layer, and handlers can trust what
+//! they are given.
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
@@ -47,8 +47,8 @@
 //! # The order of layers
 //!
 //! Outside of [`VerifySignature`], which in axum means added after it, nothing may change the body or the URL:
-//! decompression (`RequestDecompressionLayer`) and path normalisation (`NormalizePathLayer`) belong inside. In the wrong
-//! order they do no harm but that every delivery is refused.
+//! decompression (`RequestDecompressionLayer`) and path normalisation (`NormalizePathLayer`) belong inside. Outside, they
+//! cost every delivery that they change a 403.
 //!
 //! `Router::layer` also covers the fallback, so that a stranger gets 403 for every path; `Router::route_layer` covers
 //! the routes alone.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
-use qstash_types::FieldError;
-use qstash_verify::JsonError;
+use qstash_verify::{FieldError, JsonError};
 
 /// What a handler tells QStash about a delivery.
 ///

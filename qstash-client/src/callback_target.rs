@@ -43,8 +43,9 @@ impl CallbackTarget {
 
     setters!("Upstash-Callback-", settings);
 
-    pub(crate) fn finish(self) -> Result<qstash_types::CallbackTarget, InvalidMessage> {
-        self.0.finish()
+    /// The target, for a field of a message.
+    pub(crate) fn finish(self, field: &str) -> Result<qstash_types::CallbackTarget, InvalidMessage> {
+        self.0.finish().map_err(|mistake| mistake.inside(field))
     }
 }
 

@@ -22,6 +22,10 @@ const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Sets up a [`Client`].
 ///
+/// Unless [`http_client`](Self::http_client) or [`transport`](Self::transport) replaces it, reqwest carries the calls:
+/// with HTTP/2 where TLS offers it, without following redirects, and through the proxy that the usual variables name,
+/// which does not apply to loopback addresses. Answers of more than 16 MiB are refused.
+///
 /// ```
 /// use std::time::Duration;
 /// use qstash_client::Client;
@@ -49,15 +53,15 @@ pub struct ClientBuilder {
 /// A setting under the name that its giver knows it by.
 #[derive(Clone)]
 pub(crate) struct Setting {
-    pub(crate) name: String,
+    name: String,
     pub(crate) value: Option<String>,
 }
 
 impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
-            base_url: Setting { name: "base URL".to_owned(), value: Some(DEFAULT_BASE_URL.to_owned()) },
-            token: Setting { name: "token".to_owned(), value: None },
+            base_url: Setting::new("base URL", Some(DEFAULT_BASE_URL.to_owned())),
+            token: Setting::new("token", None),
             mistake: None,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
@@ -106,7 +110,7 @@ impl ClientBuilder {
 
     /// Where the API is: `https://qstash.upstash.io` unless set. It may have a path, for a gateway in front of the API.
     pub fn base_url(self, base_url: impl Into<String>) -> Self {
-        Self { base_url: Setting { name: "base URL".to_owned(), value: Some(base_url.into()) }, ..self }
+        Self { base_url: Setting::new("base URL", Some(base_url.into())), ..self }
     }
 
     /// Takes the base URL of a region. The token has to be of the same region.
@@ -116,7 +120,7 @@ impl ClientBuilder {
 
     /// The token, sent as `Authorization: Bearer …`.
     pub fn token(self, token: impl Into<String>) -> Self {
-        Self { token: Setting { name: "token".to_owned(), value: Some(token.into()) }, ..self }
+        Self { token: Setting::new("token", Some(token.into())), ..self }
     }
 
     /// How long a call may take in all, repetitions included: one minute unless set, less than ten minutes.
@@ -167,6 +171,10 @@ impl ClientBuilder {
     /// * the region is unknown;
     /// * the timeout is zero, or ten minutes or more;
     /// * the base URL needs TLS, but no feature for it is on, or the system has no certificates.
+    ///
+    /// # Panics
+    ///
+    /// With the feature `rustls-no-provider` alone, when the application has not installed a crypto provider.
     pub fn build(self) -> Result<Client, ConfigError> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
@@ -199,6 +207,10 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl Setting {
+    pub(crate) fn new(name: &str, value: Option<String>) -> Self {
+        Self { name: name.to_owned(), value }
+    }
+
     /// The value, which must be there and have no white space around it.
     fn value(&self) -> Result<&str, ConfigError> {
         match self.value.as_deref() {

@@ -11,13 +11,10 @@ use crate::{
 pub(crate) fn base_url_and_token(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<(Setting, Setting), ConfigError> {
-    let setting = |name: String| {
-        let value = variable(&name).filter(|value| !value.is_empty());
-        Setting { name, value }
-    };
+    let setting = |name: &str| Setting::new(name, variable(name).filter(|value| !value.is_empty()));
     let pair =
-        |prefix: &str| (setting(format!("{prefix}QSTASH_URL")), setting(format!("{prefix}QSTASH_TOKEN")));
-    let region = setting("QSTASH_REGION".to_owned());
+        |prefix: &str| (setting(&format!("{prefix}QSTASH_URL")), setting(&format!("{prefix}QSTASH_TOKEN")));
+    let region = setting("QSTASH_REGION");
     let region = match &region.value {
         Some(text) => Some(text.parse::<Region>().map_err(|fault| region.fault(fault))?),
         None => None,

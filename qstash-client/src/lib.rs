@@ -30,8 +30,8 @@
 //!
 //! A client cannot know whether a call whose answer was lost has been carried out. Each publish therefore carries a
 //! deduplication id of its own, unless the message brings one, and failed attempts are repeated under that id until the
-//! deadline: see [`RetryPolicy`]. What still fails says what happened, and gives the id back so that the same
-//! publish can be repeated by hand:
+//! deadline: see [`RetryPolicy`]. What still fails says what happened, and gives the id back, so that the same publish
+//! can be repeated by hand within the ten minutes for which QStash remembers the id:
 //!
 //! ```no_run
 //! # use qstash_client::{Client, Message, Published};
@@ -75,10 +75,10 @@
 //!
 //! # Features
 //!
-//! | Feature | |
+//! | Feature | What it adds |
 //! |---|---|
 //! | `rustls` (default) | TLS by rustls with aws-lc-rs, and the certificates of the operating system |
-//! | `rustls-no-provider` | the same with the crypto provider that the application installs; building a client without one panics |
+//! | `rustls-no-provider` | the same with the crypto provider that the application has installed |
 //! | `native-tls` | TLS by the operating system |
 //!
 //! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.

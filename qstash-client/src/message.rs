@@ -60,7 +60,7 @@ pub struct MessageParts {
 
 /// Headers that [`Message::header`] refuses: what the client and HTTP itself write, and pairs of which at most one may
 /// be sent, so that a setter could not win by name alone.
-const RESERVED: [HeaderName; 12] = [
+static RESERVED: [HeaderName; 12] = [
     http::header::AUTHORIZATION,
     http::header::CONNECTION,
     http::header::CONTENT_LENGTH,
@@ -94,10 +94,10 @@ impl Message {
     ///
     /// Header: `Content-Type`, `application/json`.
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
-        Self(self.0.try_set(|draft| {
+        Self(self.0.try_set(|parts| {
             let json = serde_json::to_vec(value).map_err(|fault| InvalidMessage::new("body", fault))?;
-            draft.body = json.into();
-            draft.options.content_type = Some(HeaderValue::from_static("application/json"));
+            parts.body = json.into();
+            parts.options.content_type = Some(HeaderValue::from_static("application/json"));
             Ok(())
         }))
     }
@@ -106,23 +106,23 @@ impl Message {
     ///
     /// Header: `Content-Type`, `text/plain; charset=utf-8`.
     pub fn text(self, text: impl Into<String>) -> Self {
-        Self(self.0.set(|draft| {
-            draft.body = text.into().into();
-            draft.options.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
+        Self(self.0.set(|parts| {
+            parts.body = text.into().into();
+            parts.options.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
         }))
     }
 
-    /// The body as it is, up to 10 MB on most plans. [`content_type`](Self::content_type) says what it is.
+    /// The body as it is. [`content_type`](Self::content_type) tells the receiver what it is.
     pub fn body(self, body: impl Into<Bytes>) -> Self {
-        Self(self.0.set(|draft| draft.body = body.into()))
+        Self(self.0.set(|parts| parts.body = body.into()))
     }
 
     /// The media type of the body.
     ///
     /// Header: `Content-Type`, delivered as it is.
     pub fn content_type(self, media_type: impl AsRef<str>) -> Self {
-        Self(self.0.try_set(|draft| {
-            draft.options.content_type = Some(valid("content type", media_type.as_ref())?);
+        Self(self.0.try_set(|parts| {
+            parts.options.content_type = Some(valid("content type", media_type.as_ref())?);
             Ok(())
         }))
     }
@@ -133,14 +133,14 @@ impl Message {
     ///
     /// Header: `Upstash-Delay`, in whole seconds, rounded up.
     pub fn delay(self, delay: Duration) -> Self {
-        Self(self.0.set(|draft| draft.options.start = Some(Start::After(delay))))
+        Self(self.0.set(|parts| parts.options.start = Some(Start::After(delay))))
     }
 
     /// The earliest time of the first attempt. Replaces [`delay`](Self::delay).
     ///
     /// Header: `Upstash-Not-Before`, in whole Unix seconds, rounded up.
     pub fn not_before(self, time: SystemTime) -> Self {
-        Self(self.0.set(|draft| draft.options.start = Some(Start::At(time))))
+        Self(self.0.set(|parts| parts.options.start = Some(Start::At(time))))
     }
 
     /// Makes messages with the same id, within ten minutes, count as one.
@@ -150,8 +150,8 @@ impl Message {
     ///
     /// Header: `Upstash-Deduplication-Id`, free text without colons.
     pub fn deduplication_id(self, id: impl TryInto<DeduplicationId, Error: fmt::Display>) -> Self {
-        Self(self.0.try_set(|draft| {
-            draft.options.deduplication = Some(Deduplication::Id(valid("deduplication id", id)?));
+        Self(self.0.try_set(|parts| {
+            parts.options.deduplication = Some(Deduplication::Id(valid("deduplication id", id)?));
             Ok(())
         }))
     }
@@ -161,7 +161,7 @@ impl Message {
     ///
     /// Header: `Upstash-Content-Based-Deduplication`, `true`.
     pub fn deduplicate_by_content(self) -> Self {
-        Self(self.0.set(|draft| draft.options.deduplication = Some(Deduplication::ByContent)))
+        Self(self.0.set(|parts| parts.options.deduplication = Some(Deduplication::ByContent)))
     }
 
     /// Publishes without any deduplication.
@@ -170,9 +170,9 @@ impl Message {
     /// client then repeats only what certainly did not reach the server, and
     /// [`Error::is_ambiguous`](crate::Error::is_ambiguous) tells that the outcome is unknown.
     pub fn without_deduplication(self) -> Self {
-        Self(self.0.set(|draft| {
-            draft.options.deduplication = None;
-            draft.adds_deduplication_id = false;
+        Self(self.0.set(|parts| {
+            parts.options.deduplication = None;
+            parts.adds_deduplication_id = false;
         }))
     }
 
@@ -180,9 +180,8 @@ impl Message {
     ///
     /// Headers: `Upstash-Callback` and `Upstash-Callback-…`.
     pub fn callback(self, target: impl Into<CallbackTarget>) -> Self {
-        Self(self.0.try_set(|draft| {
-            let target = target.into().finish();
-            draft.options.callback = Some(target.map_err(|mistake| mistake.inside("callback"))?);
+        Self(self.0.try_set(|parts| {
+            parts.options.callback = Some(target.into().finish("callback")?);
             Ok(())
         }))
     }
@@ -191,10 +190,8 @@ impl Message {
     ///
     /// Headers: `Upstash-Failure-Callback` and `Upstash-Failure-Callback-…`.
     pub fn failure_callback(self, target: impl Into<CallbackTarget>) -> Self {
-        Self(self.0.try_set(|draft| {
-            let target = target.into().finish();
-            draft.options.failure_callback =
-                Some(target.map_err(|mistake| mistake.inside("failure callback"))?);
+        Self(self.0.try_set(|parts| {
+            parts.options.failure_callback = Some(target.into().finish("failure callback")?);
             Ok(())
         }))
     }
@@ -203,8 +200,8 @@ impl Message {
     ///
     /// Header: `Upstash-Label`, joined by commas.
     pub fn label(self, label: impl TryInto<Label, Error: fmt::Display>) -> Self {
-        Self(self.0.try_set(|draft| {
-            draft.options.labels.push(valid("label", label)?);
+        Self(self.0.try_set(|parts| {
+            parts.options.labels.push(valid("label", label)?);
             Ok(())
         }))
     }
@@ -213,14 +210,14 @@ impl Message {
     ///
     /// Header: `Upstash-Redact-Fields`.
     pub fn redact(self, redaction: Redaction) -> Self {
-        Self(self.0.set(|draft| draft.options.redaction = Some(redaction)))
+        Self(self.0.set(|parts| parts.options.redaction = Some(redaction)))
     }
 
     /// Delivers every header of the publish request under its own name, in addition to the forwarded ones.
     ///
     /// Header: `Upstash-Header-Forward`, `true`.
     pub fn forward_all_headers(self) -> Self {
-        Self(self.0.set(|draft| draft.options.forward_all_headers = true))
+        Self(self.0.set(|parts| parts.options.forward_all_headers = true))
     }
 
     /// Adds a header to the publish request itself, under exactly this name: an `Upstash-…` header that has no setter
@@ -231,12 +228,12 @@ impl Message {
     /// `Upstash-Content-Based-Deduplication`), and those that the client or HTTP itself writes, such as `Authorization`.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
         let name = name.as_ref();
-        Self(self.0.try_set(|draft| {
+        Self(self.0.try_set(|parts| {
             if RESERVED.iter().any(|own| name.eq_ignore_ascii_case(own.as_str())) {
                 let fault = format!("{name} cannot be set here, the client or a setter writes it");
                 return Err(InvalidMessage::new("header", fault));
             }
-            settings::append("header", &mut draft.headers, name, value.as_ref())
+            settings::append("header", &mut parts.headers, name, value.as_ref())
         }))
     }
 

@@ -10,7 +10,7 @@ use crate::Error;
 ///
 /// * what certainly did not reach the server, or was turned away by a rate limit: always;
 /// * what may have been carried out, since no answer came or one with status 408 or 5xx: if doing it twice does no
-///   harm. That holds for every publish with a deduplication id, which each has unless it opts out;
+///   harm, as for every publish that has not [opted out](crate::Message::without_deduplication) of deduplication;
 /// * anything else: never.
 ///
 /// The wait before a repetition doubles each time, a random part of it is left out, and what the server asks for comes

@@ -12,7 +12,7 @@ use crate::{TransportError, error::BoxError};
 /// Anything that turns a request into a response.
 pub(crate) type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, BoxError>;
 
-/// Longer answers are refused. Those of QStash hold at most a hundred messages.
+/// Longer answers are refused, so that a broken server cannot fill the memory.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 pub(crate) fn from_service<S>(service: S) -> Transport
@@ -41,7 +41,7 @@ pub(crate) fn for_base_url(base_url: &str, connect_timeout: Duration) -> Result<
         builder = builder.no_proxy();
     }
     if url.scheme() == "https" {
-        if !HAS_TLS {
+        if cfg!(not(feature = "__tls")) {
             return Err(SetupError::NoTls);
         }
     } else {
@@ -49,6 +49,13 @@ pub(crate) fn for_base_url(base_url: &str, connect_timeout: Duration) -> Result<
     }
     let client = builder.build().map_err(|error| SetupError::Tls(error.into()))?;
     Ok(from_reqwest(client))
+}
+
+/// Keeps reqwest from loading the certificates of the system, which fails where there are none.
+fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    #[cfg(feature = "__tls")]
+    let builder = builder.tls_certs_only([]);
+    builder
 }
 
 /// Why there is no transport.
@@ -59,19 +66,6 @@ pub(crate) enum SetupError {
     NoTls,
     /// TLS could not be set up.
     Tls(BoxError),
-}
-
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
-
-/// Keeps reqwest from loading the certificates of the system, which fails where there are none.
-#[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.tls_certs_only([])
-}
-
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {

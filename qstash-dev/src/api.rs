@@ -47,7 +47,7 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
-                Ok((stream, peer)) => drop(connections.spawn(connection(stream, peer.ip(), api.clone()))),
+                Ok((stream, peer)) => drop(connections.spawn(connection(stream, peer.ip().to_canonical(), api.clone()))),
                 Err(error) => {
                     // Out of file descriptors, most likely; connections that end give some back.
                     warn!("cannot accept a connection: {error}");

@@ -73,6 +73,7 @@ impl Unread {
         }
         self.hasher.update(&chunk);
         match &mut self.body {
+            _ if chunk.is_empty() => {}
             Body::Chunk(first) if first.is_empty() => *first = chunk,
             Body::Chunk(first) => {
                 let mut joined = Vec::with_capacity(self.len.max(self.announced.min(MAX_ROOM)));

@@ -1,16 +1,12 @@
 //! The settings of a verifier.
 
 use std::{
-    fmt,
-    sync::RwLock,
+    mem,
     time::{Duration, SystemTime},
 };
 
 use crate::{
-    BuildError, DEFAULT_BODY_LIMIT, KeySet, Verifier,
-    destination::Destination,
-    keys::PublishedKeys,
-    verifier::{Clock, Settings},
+    BuildError, KeySet, Verifier, destination::Destination, keys::PublishedKeys, verifier::Settings,
 };
 
 /// Collects the settings of a [`Verifier`].
@@ -28,26 +24,16 @@ use crate::{
 /// `Host` and `X-Forwarded-*` are never read: whoever sends the request writes them.
 ///
 /// Setters do not fail. The first mistake is kept and returned by [`build`](Self::build).
+#[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct VerifierBuilder {
-    keys: KeySet,
-    published_keys: PublishedKeys,
-    destination: Result<Destination, BuildError>,
-    tolerance: Duration,
-    body_limit: usize,
-    clock: Clock,
+    settings: Settings,
+    mistake: Option<BuildError>,
 }
 
 impl VerifierBuilder {
     pub(crate) fn new(keys: KeySet) -> Self {
-        Self {
-            keys,
-            published_keys: PublishedKeys::Refused,
-            destination: Ok(Destination::default()),
-            tolerance: Duration::from_secs(5),
-            body_limit: DEFAULT_BODY_LIMIT,
-            clock: Box::new(SystemTime::now),
-        }
+        Self { settings: Settings::new(keys), mistake: None }
     }
 
     /// Sets scheme, host and port under which QStash reaches this receiver: `https://api.example.com`.
@@ -76,30 +62,38 @@ impl VerifierBuilder {
         self.destination(Destination::anywhere)
     }
 
-    fn destination(self, change: impl FnOnce(Destination) -> Result<Destination, BuildError>) -> Self {
-        Self { destination: self.destination.and_then(change), ..self }
+    fn destination(mut self, change: impl FnOnce(Destination) -> Result<Destination, BuildError>) -> Self {
+        match change(mem::take(&mut self.settings.destination)) {
+            Ok(destination) => self.settings.destination = destination,
+            Err(mistake) => drop(self.mistake.get_or_insert(mistake)),
+        }
+        self
     }
 
     /// Sets by how much the clocks of QStash and of this machine may differ; 5 seconds unless set. Applies to the begin
     /// and to the end of a token.
-    pub fn tolerance(self, tolerance: Duration) -> Self {
-        Self { tolerance, ..self }
+    pub fn tolerance(mut self, tolerance: Duration) -> Self {
+        self.settings.tolerance = tolerance;
+        self
     }
 
     /// Sets the longest body that is read, in bytes; [`DEFAULT_BODY_LIMIT`] unless set.
-    pub fn body_limit(self, body_limit: usize) -> Self {
-        Self { body_limit, ..self }
+    pub fn body_limit(mut self, body_limit: usize) -> Self {
+        self.settings.body_limit = body_limit;
+        self
     }
 
     /// Sets the clock of [`Verifier::now`], which the middlewares ask; the system's unless set.
-    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self { clock: Box::new(clock), ..self }
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.settings.clock = Box::new(clock);
+        self
     }
 
     /// Takes the signing keys that QStash's documentation prints for its development server. Anybody can sign with
     /// them, so they are refused unless this is set.
-    pub fn allow_published_dev_keys(self) -> Self {
-        Self { published_keys: PublishedKeys::Allowed, ..self }
+    pub fn allow_published_dev_keys(mut self) -> Self {
+        self.settings.published_keys = PublishedKeys::Allowed;
+        self
     }
 
     /// Builds the verifier.
@@ -108,26 +102,9 @@ impl VerifierBuilder {
     ///
     /// The first mistake that a setter was given, no key at all, or a published development key.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        let destination = self.destination?;
-        self.keys.check(self.published_keys)?;
-        Ok(Verifier::new(Settings {
-            keys: RwLock::new(self.keys),
-            published_keys: self.published_keys,
-            destination,
-            tolerance: self.tolerance,
-            body_limit: self.body_limit,
-            clock: self.clock,
-        }))
-    }
-}
-
-impl fmt::Debug for VerifierBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifierBuilder")
-            .field("keys", &self.keys)
-            .field("destination", &self.destination)
-            .field("tolerance", &self.tolerance)
-            .field("body_limit", &self.body_limit)
-            .finish_non_exhaustive()
+        match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => Verifier::new(self.settings),
+        }
     }
 }

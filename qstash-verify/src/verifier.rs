@@ -2,33 +2,61 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 
 use crate::{
-    BuildError, Claims, KeySet, Unread, Verified, VerifierBuilder, VerifyError, destination::Destination,
-    keys::PublishedKeys, token::Token,
+    BuildError, Claims, DEFAULT_BODY_LIMIT, KeySet, Unread, Verified, VerifierBuilder, VerifyError,
+    destination::Destination, keys::PublishedKeys, token::Token,
 };
 
 /// Says whether a request comes from QStash. Cheap to clone; all clones share their keys.
 ///
 /// See the [crate documentation](crate) for an example.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Verifier(Arc<Settings>);
 
 pub(crate) struct Settings {
-    pub(crate) keys: RwLock<KeySet>,
+    keys: RwLock<KeySet>,
     pub(crate) published_keys: PublishedKeys,
     pub(crate) destination: Destination,
     pub(crate) tolerance: Duration,
     pub(crate) body_limit: usize,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
-pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+impl Settings {
+    pub(crate) fn new(keys: KeySet) -> Self {
+        Self {
+            keys: RwLock::new(keys),
+            published_keys: PublishedKeys::Refused,
+            destination: Destination::default(),
+            tolerance: Duration::from_secs(5),
+            body_limit: DEFAULT_BODY_LIMIT,
+            clock: Box::new(SystemTime::now),
+        }
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, KeySet> {
+        // Nothing that holds the lock for writing can panic halfway.
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("keys", &*self.keys())
+            .field("published_keys", &self.published_keys)
+            .field("destination", &self.destination)
+            .field("tolerance", &self.tolerance)
+            .field("body_limit", &self.body_limit)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Verifier {
     /// Starts a verifier that takes tokens of these keys.
@@ -36,8 +64,9 @@ impl Verifier {
         VerifierBuilder::new(keys.into())
     }
 
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self(Arc::new(settings))
+    pub(crate) fn new(settings: Settings) -> Result<Self, BuildError> {
+        settings.keys().check(settings.published_keys)?;
+        Ok(Self(Arc::new(settings)))
     }
 
     /// Looks at what a request presents in its headers; the body may still be on its way.
@@ -47,8 +76,7 @@ impl Verifier {
     /// Every [`VerifyError`] but those about the body.
     pub fn authenticate(&self, request: &Presented<'_>, now: SystemTime) -> Result<Unread, VerifyError> {
         let token = Token::parse(request.signature.token()?)?;
-        let key =
-            self.0.keys.read().unwrap_or_else(PoisonError::into_inner).signer(&token, request.region)?;
+        let key = self.0.keys().signer(&token, request.region)?;
         let claims = Claims::read(token.claims)?;
         claims.check_time(now, self.0.tolerance)?;
         self.0.destination.check(claims.subject(), request.path_and_query)?;
@@ -103,18 +131,7 @@ impl Verifier {
 
     /// What a person should know about the key set, one sentence each: see [`KeySet::warnings`].
     pub fn warnings(&self) -> Vec<String> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).warnings().to_vec()
-    }
-}
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("keys", &*self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
-            .field("destination", &self.0.destination)
-            .field("tolerance", &self.0.tolerance)
-            .field("body_limit", &self.0.body_limit)
-            .finish_non_exhaustive()
+        self.0.keys().warnings().to_vec()
     }
 }
 

@@ -53,7 +53,11 @@ async fn handlers_see_the_exact_bytes() {
         for path in ["/delivery", "/raw"] {
             for size in [1, 3, MIB] {
                 let answer = send_chunked(path, &body, size).await;
-                assert_eq!((answer.status, &answer.body), (StatusCode::OK, &body), "{path} in chunks of {size}");
+                assert_eq!(
+                    (answer.status, &answer.body),
+                    (StatusCode::OK, &body),
+                    "{path} in chunks of {size}"
+                );
             }
         }
     }

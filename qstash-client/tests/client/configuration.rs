@@ -208,7 +208,7 @@ async fn the_token_is_marked_as_a_secret_for_everything_that_prints_requests() {
     assert!(!format!("{request:?}").contains("token-of-a-test"));
 }
 
-#[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+#[cfg(not(feature = "__tls"))]
 #[test]
 fn https_without_a_tls_feature_is_refused_at_construction() {
     let error = Client::new("https://qstash.example", "t").unwrap_err();

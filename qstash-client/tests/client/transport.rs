@@ -20,6 +20,14 @@ fn message() -> Message {
     Message::to("https://example.com")
 }
 
+/// A reqwest client as a caller might make it, except that it needs no certificates of the machine.
+fn http_client() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().no_proxy();
+    #[cfg(feature = "__tls")]
+    let builder = builder.tls_certs_only([]);
+    builder
+}
+
 #[tokio::test]
 async fn the_destination_arrives_byte_for_byte() {
     let server = RawServer::accepting().await;
@@ -156,15 +164,27 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_id() {
 #[tokio::test]
 async fn a_reqwest_client_of_the_caller_is_used() {
     let server = RawServer::accepting().await;
-    let http_client = reqwest::Client::builder()
+    let own = http_client()
         .default_headers([("x-own".parse().unwrap(), "1".parse().unwrap())].into_iter().collect())
-        .no_proxy()
         .build()
         .unwrap();
-    let client =
-        Client::builder().base_url(&*server.url).token("t").http_client(http_client).build().unwrap();
+    let client = Client::builder().base_url(&*server.url).token("t").http_client(own).build().unwrap();
     client.publish(message()).await.unwrap();
     assert!(server.requests()[0].contains("\r\nx-own: 1\r\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_of_the_callers_reqwest_client_is_a_timeout() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = http_client().timeout(Duration::from_secs(1)).build().unwrap();
+    let client = Client::builder()
+        .base_url(format!("http://{}", silent.local_addr().unwrap()))
+        .token("t")
+        .retry(RetryPolicy::never())
+        .http_client(own)
+        .build()
+        .unwrap();
+    assert!(client.publish(message()).await.unwrap_err().is_timeout());
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

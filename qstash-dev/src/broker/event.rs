@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use qstash_types::{DeliveryOptions, Destination, DlqId, MessageId, Receipt, Url, UrlGroupName};
+use qstash_types::{DeliveryOptions, Destination, DlqId, MessageId, Receipt, Url};
 
 use super::{Entry, Message, Millis};
 
@@ -82,8 +82,8 @@ impl fmt::Debug for Publication {
 pub enum Answer {
     /// The message, or an earlier one that it repeats, was accepted.
     Accepted(Receipt),
-    /// There is no such URL group.
-    UnknownUrlGroup(UrlGroupName),
+    /// There is no such destination: a URL group that nobody has made.
+    NotFound(Destination),
 }
 
 /// A request to send to a destination.

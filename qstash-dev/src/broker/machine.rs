@@ -125,8 +125,7 @@ impl Broker {
         let Publication { destination, mut options, body, caller_ip } = publication;
         let url = match destination {
             Destination::Url(url) => url,
-            Destination::UrlGroup(name) => return Answer::UnknownUrlGroup(name),
-            _ => unreachable!("a destination is a URL or a URL group"),
+            unknown => return Answer::NotFound(unknown),
         };
         let deduplication = options.deduplication.take();
         let message = Message::published(self.ids.message(), now, url, options, body, caller_ip);

@@ -32,7 +32,7 @@ pub(crate) async fn publish(
     match api.worker.publish(publication).await? {
         Answer::Accepted(receipt) if receipt.deduplicated => Ok(json(StatusCode::ACCEPTED, &receipt)),
         Answer::Accepted(receipt) => Ok(json(StatusCode::OK, &receipt)),
-        Answer::UnknownUrlGroup(name) => Err(Refusal::not_found(format!("topic {name} not found"))),
+        Answer::NotFound(group) => Err(Refusal::not_found(format!("topic {group} not found"))),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::Method;
-use qstash_dev::broker::{Broker, CallId, Effect, Event, Millis, Record};
-use qstash_types::{LogState, Receipt};
+use qstash_dev::broker::{Answer, Broker, CallId, Effect, Event, Millis, Record};
+use qstash_types::{Destination, LogState, Receipt};
 
 use crate::sim::{START, Sim, answered, answered_with, json, message, publication};
 
@@ -226,7 +226,7 @@ fn messages_that_become_due_at_the_same_instant_go_out_in_the_order_of_their_acc
 #[test]
 fn a_url_group_that_nobody_made_is_unknown() {
     let answer = Sim::new().answer(publication("my-group", &[], ""));
-    assert_eq!(format!("{answer:?}"), r#"UnknownUrlGroup(UrlGroupName("my-group"))"#);
+    assert_eq!(answer, Answer::NotFound(Destination::url_group("my-group").unwrap()));
 }
 
 /// One message from end to end, as the description of the wire tells it.

@@ -64,7 +64,7 @@ impl Sim {
     pub(crate) fn publish(&mut self, publication: Publication) -> Receipt {
         match self.answer(publication) {
             Answer::Accepted(receipt) => receipt,
-            Answer::UnknownUrlGroup(name) => panic!("{name} is no URL"),
+            Answer::NotFound(destination) => panic!("{destination} is no URL"),
         }
     }
 

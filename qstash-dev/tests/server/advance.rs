@@ -23,7 +23,7 @@ fn fails_at(path: &'static str) -> impl Fn(&crate::destination::Received) -> Vec
 async fn hanging() -> Destination {
     Destination::serving(async |mut stream| {
         read(&mut stream).await;
-        future::pending().await
+        future::pending::<()>().await;
     })
     .await
 }

@@ -61,13 +61,11 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Answer {
-        let mut request = format!("{}\r\n", self.line);
-        for (name, value) in &self.headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += &format!("Content-Length: {}\r\n\r\n", self.body.len());
-        let mut request = request.into_bytes();
-        request.extend(self.body);
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let (line, headers, length) = (self.line, headers.concat(), self.body.len());
+        let head = format!("{line}\r\n{headers}Content-Length: {length}\r\n\r\n");
+        let request = [head.as_bytes(), &self.body].concat();
 
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(&request).await.unwrap();

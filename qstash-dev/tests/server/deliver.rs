@@ -50,8 +50,15 @@ async fn an_https_destination_is_not_called() {
 #[tokio::test]
 async fn a_url_that_no_request_can_hold_is_a_failed_attempt() {
     let server = DevServer::start().await.unwrap();
-    let reason = reason(&server, "http%3A%2F%2Flocalhost%3Ax%2F").await;
-    assert!(reason.starts_with("the URL cannot be called: "), "{reason}");
+    for url in [
+        "http://localhost:x/",
+        "http://[::1]:70000/",
+        "http://u@localhost:-1/",
+        "http%3A%2F%2Flocalhost%2F%3C",
+    ] {
+        let reason = reason(&server, url).await;
+        assert!(reason.starts_with("the URL cannot be called: "), "{url}: {reason}");
+    }
 }
 
 #[tokio::test]
@@ -114,7 +121,7 @@ async fn a_response_without_end_is_cut_off_at_ten_mebibytes() {
     let destination = Destination::serving(async |mut stream| {
         read(&mut stream).await;
         stream.write_all(b"HTTP/1.1 500 x\r\n\r\n").await.unwrap();
-        while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+        while stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {}
     })
     .await;
     let entry = failure(&server, &destination.url("/")).await;

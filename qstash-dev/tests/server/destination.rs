@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
@@ -33,6 +33,9 @@ impl Received {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }
+
+/// A connection from the server. Writes are not buffered.
+pub(crate) type Connection = BufReader<TcpStream>;
 
 /// A server that remembers what it gets, and is gone on drop.
 pub(crate) struct Destination {
@@ -71,7 +74,7 @@ impl Destination {
 
     /// Does with each connection what the function does with it.
     pub(crate) async fn serving<F: Future<Output = ()> + Send + 'static>(
-        serve: impl Fn(TcpStream) -> F + Send + 'static,
+        serve: impl Fn(Connection) -> F + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
@@ -80,7 +83,7 @@ impl Destination {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream));
+                connections.spawn(serve(BufReader::new(stream)));
             }
         });
         Self { authority, received: Arc::default(), _tasks: tasks }
@@ -105,7 +108,7 @@ pub(crate) fn response(status: u16, body: &str) -> Vec<u8> {
 }
 
 /// Reads a request, or nothing if the connection ends before it does.
-pub(crate) async fn read(stream: &mut TcpStream) -> Option<Received> {
+pub(crate) async fn read(stream: &mut Connection) -> Option<Received> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);

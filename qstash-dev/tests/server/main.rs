@@ -1,5 +1,7 @@
 //! The server, over HTTP: what it accepts and refuses, what it sends and to whom, and how time passes.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod advance;
 mod client;
 mod deliver;

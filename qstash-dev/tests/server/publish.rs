@@ -40,9 +40,9 @@ async fn a_message_arrives_byte_for_byte_and_signed_for_the_exact_url() {
     let verifier = Verifier::builder(server.signing_keys()).exact_url(&url).build().unwrap();
     let signature = received.header("upstash-signature").unwrap();
     let request = Presented::new([signature.as_bytes()], received.target());
-    let verified = verifier.verify(&request, body, SystemTime::now()).unwrap();
-    assert_eq!(verified.claims().subject(), url);
-    assert!(verified.claims().token_id().unwrap().starts_with("jwt_"));
+    let signed = verifier.verify(&request, body, SystemTime::now()).unwrap();
+    assert_eq!(signed.claims().subject(), url);
+    assert!(signed.claims().token_id().unwrap().starts_with("jwt_"));
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn a_signature_is_as_fresh_as_the_real_time_however_far_a_test_moves_the_c
     for attempt in received {
         let signature = attempt.header("upstash-signature").unwrap().to_owned();
         let request = Presented::new([signature.as_bytes()], "/");
-        let verified = verifier.verify(&request, "", SystemTime::now()).unwrap();
-        let issued = verified.claims().issued_at().unwrap();
+        let signed = verifier.verify(&request, "", SystemTime::now()).unwrap();
+        let issued = signed.claims().issued_at().unwrap();
         assert!(SystemTime::now().duration_since(issued).unwrap() < Duration::from_secs(30));
     }
 }
@@ -237,8 +237,8 @@ async fn a_callback_reports_to_a_verified_receiver_what_the_destination_answered
     let verifier = Verifier::builder(server.signing_keys()).origin(destination.url("")).build().unwrap();
     let signature = callback.header("upstash-signature").unwrap();
     let request = Presented::new([signature.as_bytes()], callback.target());
-    let verified = verifier.verify(&request, callback.body.clone(), SystemTime::now()).unwrap();
-    let report: Callback = serde_json::from_slice(verified.body()).unwrap();
+    let signed = verifier.verify(&request, callback.body.clone(), SystemTime::now()).unwrap();
+    let report: Callback = serde_json::from_slice(signed.body()).unwrap();
     assert_eq!(report.status(), 201);
     assert_eq!(report.text().unwrap(), "pages: 3");
     assert_eq!(report.source_body().unwrap(), "draw");

@@ -46,6 +46,7 @@ fn an_origin_is_compared_without_case_and_default_port() {
         ("https://evil.example?@api.example.com/hook", "/hook"),
         ("https://staging.api.example.com/hook", "/hook"),
         ("http://api.example.com/hook", "/hook"),
+        ("http://api.example.com:443/hook", "/hook"),
         ("https://api.example.com:8443/hook", "/hook"),
         ("https://api.example.com:+443/hook", "/hook"),
         ("https://api.example.com:99999/hook", "/hook"),

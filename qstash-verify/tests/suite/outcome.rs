@@ -39,12 +39,16 @@ fn a_permanent_failure_says_so_twice_and_gives_its_reason() {
 #[test]
 fn what_cannot_be_read_is_tried_again() {
     assert_eq!(parts(&Outcome::unprocessable("odd")), (422, vec![], "odd"));
+}
 
-    fn read(callback: &Callback) -> Result<u32, Outcome> {
+#[test]
+fn a_question_mark_on_a_broken_body_is_unprocessable() {
+    fn pages(callback: &Callback) -> Result<u32, Outcome> {
         Ok(callback.json()?)
     }
+
     let callback: Callback = serde_json::from_str(r#"{"status":200,"body":"***"}"#).unwrap();
-    let outcome = read(&callback).unwrap_err();
+    let outcome = pages(&callback).unwrap_err();
     assert_eq!(outcome.status(), 422);
     assert!(outcome.body().contains("body"));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use qstash_verify::{Presented, Verified, VerifyError};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::support::{ISSUED, at, claims, lenient, token, token_of};
@@ -17,24 +18,24 @@ fn verify(token: &[u8], body: &[u8]) -> Result<Verified, VerifyError> {
 proptest! {
     #[test]
     fn any_body_is_given_out_as_it_was_signed(body in vec(any::<u8>(), 0..2000)) {
-        let verified = verify(token(&claims(&body)).as_bytes(), &body);
-        prop_assert_eq!(verified.unwrap().body(), &body);
+        let verified = verify(token(&claims(&body)).as_bytes(), &body).unwrap();
+        prop_assert_eq!(verified.body(), &body);
     }
 
     #[test]
-    fn any_flipped_bit_of_a_token_is_refused(at: Index, bit in 0..8) {
+    fn any_flipped_bit_of_a_token_is_refused(at: Index, bit in 0..8_u32) {
         let mut token = token(&claims(b"")).into_bytes();
         let at = at.index(token.len());
-        token[at] ^= 1 << bit;
+        token[at] ^= 1_u8 << bit;
         prop_assert!(verify(&token, b"").is_err());
     }
 
     #[test]
-    fn any_flipped_bit_of_a_body_is_refused(body in vec(any::<u8>(), 1..200), at: Index, bit in 0..8) {
+    fn any_flipped_bit_of_a_body_is_refused(body in vec(any::<u8>(), 1..200), at: Index, bit in 0..8_u32) {
         let token = token(&claims(&body));
         let mut altered = body;
         let at = at.index(altered.len());
-        altered[at] ^= 1 << bit;
+        altered[at] ^= 1_u8 << bit;
         let len = altered.len();
         prop_assert_eq!(verify(token.as_bytes(), &altered).unwrap_err(), VerifyError::BodyMismatch { len });
     }
@@ -91,18 +92,19 @@ proptest! {
             }
         }
         let ours = verify(token_of(&claims).as_bytes(), b"");
-        let theirs = serde_json::from_str::<Value>(&claims);
-        match (ours, theirs) {
-            (Ok(verified), Ok(theirs)) => {
+        let theirs = serde_json::from_str::<IgnoredAny>(&claims);
+        match ours {
+            Ok(_) if theirs.is_err() => prop_assert!(false, "accepted {claims}"),
+            // Numbers beyond a double are fine as long as nobody reads them, but not in a `Value`.
+            Ok(verified) => if let Ok(theirs) = serde_json::from_str::<Value>(&claims) {
                 prop_assert_eq!(&theirs["iss"], "Upstash");
                 prop_assert_eq!(&theirs["sub"], verified.claims().subject());
                 prop_assert_eq!(theirs["jti"].as_str(), verified.claims().token_id());
                 prop_assert!(theirs["exp"].is_number() && theirs["nbf"].is_number() && theirs["body"].is_string());
-            }
-            (Ok(_), Err(error)) => prop_assert!(false, "accepted {claims}: {error}"),
-            // Refused for what the claims say, or for a name that `serde_json` lets pass twice.
-            (Err(_), Ok(_)) => {}
-            (Err(error), Err(_)) => prop_assert!(matches!(error, VerifyError::Claims { .. }), "{claims}: {error}"),
+            },
+            Err(error) if theirs.is_err() => prop_assert!(matches!(error, VerifyError::Claims { .. }), "{claims}: {error}"),
+            // Refused for what the claims say, or for a name that is there twice.
+            Err(_) => {}
         }
     }
 
@@ -123,7 +125,7 @@ proptest! {
 
 /// A piece of JSON to put in, or nothing for a character to take out.
 fn edit() -> impl Strategy<Value = Option<&'static str>> {
-    let pieces =
-        ["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "1", "-", ".", "e", " ", "\t", "\u{1}", "null", "é"];
-    prop::option::of(prop::sample::select(&pieces[..]))
+    const PIECES: &[&str] =
+        &["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "1", "-", ".", "e", " ", "\t", "\u{1}", "null"];
+    prop::option::of(prop::sample::select(PIECES))
 }

@@ -1,8 +1,10 @@
 //! The signer, against a token that was computed by other means.
 
-use qstash_verify::{Presented, Signer, SigningKeys, Token, Verifier};
+use std::time::Duration;
 
-use crate::support::{at, claims, key, lenient, token};
+use qstash_verify::{KeySet, Presented, Signer, SigningKeys, Token, Verifier};
+
+use crate::support::{self, at, key, lenient};
 
 const CURRENT: &str = "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r";
 const NEXT: &str = "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs";
@@ -29,7 +31,7 @@ fn the_published_token_is_good_until_it_expires() {
     let verifier = Verifier::builder(SigningKeys::new(key(CURRENT), key(NEXT)))
         .allow_published_dev_keys()
         .origin("https://example.com")
-        .tolerance(std::time::Duration::ZERO)
+        .tolerance(Duration::ZERO)
         .build()
         .unwrap();
     for (mac, label) in [
@@ -38,13 +40,13 @@ fn the_published_token_is_good_until_it_expires() {
     ] {
         let token = format!("{SIGNED}.{mac}");
         let request = Presented::new([token.as_bytes()], "/hook?a=1");
-        let verified = verifier.verify(&request, BODY, at(1_700_000_100)).unwrap();
-        assert_eq!(verified.key(), label);
-        assert_eq!(verified.claims().subject(), HOOK);
-        assert_eq!(verified.claims().token_id(), Some("jwt_test"));
-        assert_eq!(verified.claims().issued_at(), Some(at(1_700_000_000)));
-        assert_eq!(verified.claims().expires_at(), at(1_700_000_300));
-        assert_eq!(verified.claims().not_before(), at(0));
+        let good = verifier.verify(&request, BODY, at(1_700_000_100)).unwrap();
+        assert_eq!(good.key(), label);
+        assert_eq!(good.claims().subject(), HOOK);
+        assert_eq!(good.claims().token_id(), Some("jwt_test"));
+        assert_eq!(good.claims().issued_at(), Some(at(1_700_000_000)));
+        assert_eq!(good.claims().expires_at(), at(1_700_000_300));
+        assert_eq!(good.claims().not_before(), at(0));
         assert!(verifier.verify(&request, BODY, at(1_700_000_301)).is_err());
     }
 }
@@ -55,13 +57,13 @@ fn tokens_differ_by_what_they_are_for_and_by_nothing_else() {
     let token = signer.sign(HOOK, BODY, at(1));
     assert_eq!(token, signer.sign(HOOK, BODY, at(1)));
 
+    let verifier = lenient().build().unwrap();
+    verifier.replace_keys(KeySet::new([("test", key("sig_test"))])).unwrap();
     let id = |url, body, issued| {
         let token = signer.sign(url, body, at(issued));
-        let verifier = lenient().build().unwrap();
-        verifier.replace_keys(qstash_verify::KeySet::new([("test", key("sig_test"))])).unwrap();
         let request = Presented::new([token.as_bytes()], "/");
-        let verified = verifier.verify(&request, body, at(issued)).unwrap();
-        verified.claims().token_id().unwrap().to_owned()
+        let good = verifier.verify(&request, body, at(issued)).unwrap();
+        good.claims().token_id().unwrap().to_owned()
     };
     assert!(id(HOOK, BODY, 1).starts_with("jwt_"));
     assert_ne!(id(HOOK, BODY, 1), id(HOOK, BODY, 2));
@@ -76,13 +78,11 @@ fn a_signer_prints_nothing_of_its_key() {
 
 #[test]
 fn a_url_with_quotes_and_a_time_before_1970_are_signed_as_they_are() {
-    let signer = Signer::new(key(crate::support::CURRENT));
-    let before = at(0) - std::time::Duration::from_secs(5);
+    let signer = Signer::new(key(support::CURRENT));
+    let before = at(0) - Duration::from_secs(5);
     let url = "https://example.com/\"\\\n\u{1f600}";
     let token = signer.sign(url, b"", before);
     let verifier = lenient().build().unwrap();
-    let verified = verifier.verify(&Presented::new([token.as_bytes()], "/"), "", at(0)).unwrap();
-    assert_eq!(verified.claims().subject(), url);
-    assert_ne!(token, crate::support::token(&claims(b"")));
-    let _ = self::token;
+    let good = verifier.verify(&Presented::new([token.as_bytes()], "/"), "", at(0)).unwrap();
+    assert_eq!(good.claims().subject(), url);
 }

@@ -1,0 +1,92 @@
+//! What QStash gets to see of an outcome.
+
+use std::time::Duration;
+
+use actix_web::{
+    Responder,
+    http::{StatusCode, header::HeaderMap},
+    web,
+};
+use qstash_actix::{Callback, Delivery, Outcome, Signed};
+
+use crate::receiver::{Answer, delivery, send, serve};
+
+async fn answer(outcome: impl Responder + Clone + 'static) -> Answer {
+    let app = serve(|routes| {
+        routes.route("/", web::post().to(move || std::future::ready(outcome.clone())));
+    });
+    send(&app.await, delivery("/", "")).await
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[actix_web::test]
+async fn done_is_a_plain_success() {
+    let answer = answer(Outcome::done()).await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b""[..]));
+}
+
+#[actix_web::test]
+async fn retry_after_asks_for_whole_seconds_rounded_up_and_at_most_a_day() {
+    let cases = [
+        (Duration::ZERO, "0"),
+        (Duration::from_millis(1), "1"),
+        (Duration::from_secs(90), "90"),
+        (Duration::from_millis(90_001), "91"),
+        (Duration::MAX, "86400"),
+    ];
+    for (wait, header) in cases {
+        let answer = answer(Outcome::retry_after(wait)).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(text(&answer.headers, "retry-after").as_deref(), Some(header));
+    }
+}
+
+#[actix_web::test]
+async fn permanent_says_so_in_status_and_header_and_gives_the_reason() {
+    let answer = answer(Outcome::permanent("no such\ncustomer")).await;
+    assert_eq!(answer.status.as_u16(), 489);
+    assert_eq!(text(&answer.headers, "upstash-nonretryable-error").as_deref(), Some("true"));
+    assert_eq!(answer.body, "no such\ncustomer");
+}
+
+#[actix_web::test]
+async fn both_sides_of_a_result_are_outcomes() {
+    let good = answer(Ok::<_, Outcome>(Outcome::done())).await;
+    assert_eq!(good.status, StatusCode::OK);
+    let bad = answer(Err::<Outcome, _>(Outcome::retry_after(Duration::from_secs(1)))).await;
+    assert_eq!(bad.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(text(&bad.headers, "retry-after").as_deref(), Some("1"));
+}
+
+#[actix_web::test]
+async fn what_cannot_be_read_is_retried() {
+    async fn field(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+        callback.body()?;
+        Ok(Outcome::done())
+    }
+    async fn whole(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = delivery.json()?;
+        Ok(Outcome::done())
+    }
+    async fn own(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = serde_json::from_slice(delivery.body())?;
+        Ok(Outcome::done())
+    }
+    let app = serve(|routes| {
+        routes
+            .route("/field", web::post().to(field))
+            .route("/whole", web::post().to(whole))
+            .route("/own", web::post().to(own));
+    })
+    .await;
+
+    for path in ["/field", "/whole", "/own"] {
+        let answer = send(&app, delivery(path, r#"{"status": 200, "body": "not base64!"}"#)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(!answer.body.is_empty());
+        assert_eq!(text(&answer.headers, "upstash-nonretryable-error"), None);
+    }
+}

@@ -1,0 +1,305 @@
+//! What is refused, when, and what is said about it.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use actix_http::Request;
+use actix_web::{HttpRequest, http::StatusCode, web};
+use qstash_actix::{Rejection, Verifier, VerifyError, VerifySignature};
+
+use crate::{
+    receiver::{Answer, delivery, middleware, request, send, serve_behind, unsigned},
+    scripted_body::ScriptedBody,
+    shared::{
+        log,
+        signing::{KEY, ORIGIN, forged_signature, keys, now, sign, signature, verifier},
+    },
+};
+
+/// Sends to an app that nothing in this file may get into.
+async fn send_to(middleware: &VerifySignature, request: Request) -> Answer {
+    let app = serve_behind(middleware.clone(), |routes| {
+        routes.route("/done", web::to(unreachable_handler));
+    });
+    send(&app.await, request).await
+}
+
+async fn unreachable_handler(request: HttpRequest) -> &'static str {
+    panic!("{request:?} reached the handler");
+}
+
+async fn send_body(signature: &str, body: ScriptedBody) -> Answer {
+    send_to(&middleware(), body.of(request("/done", signature))).await
+}
+
+/// A middleware whose verifier reads this many bytes.
+fn limited(body_limit: usize) -> VerifySignature {
+    VerifySignature::new(verifier().body_limit(body_limit).build().unwrap())
+}
+
+#[actix_web::test]
+async fn a_forged_request_is_refused_and_its_body_is_never_polled() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let length = u64::MAX.to_string();
+    let request = request("/done", &forged_signature("/done", b"")).insert_header(("content-length", length));
+
+    let answer = send_to(&middleware(), body.of(request)).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::UnknownKey));
+    assert_eq!(polls.count(), 0);
+}
+
+#[actix_web::test]
+async fn an_expired_token_is_refused_before_the_body_is_read() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let issued = now() - Duration::from_secs(342);
+
+    let answer = send_body(&sign(KEY, &format!("{ORIGIN}/done"), b"", issued), body).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Expired { by: Duration::from_secs(42) }));
+    assert_eq!(polls.count(), 0);
+}
+
+#[actix_web::test]
+async fn a_token_for_another_url_is_refused_before_the_body_is_read() {
+    for path in ["/failed", "/done/", "/done?a=1", "/Done", "/"] {
+        let body = ScriptedBody::endless();
+        let polls = body.polls();
+
+        let answer = send_body(&signature(path, b""), body).await;
+
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        let expected = VerifyError::Destination {
+            expected: format!("{ORIGIN}/done"),
+            subject: format!("{ORIGIN}{path}"),
+        };
+        assert_eq!(answer.reason(), Some(&expected));
+        assert_eq!(polls.count(), 0);
+    }
+}
+
+#[actix_web::test]
+async fn a_request_without_a_signature_is_refused() {
+    let answer = send_to(&middleware(), unsigned("/done").set_payload("{}").to_request()).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Missing));
+}
+
+#[actix_web::test]
+async fn two_signatures_are_refused_even_if_both_are_good() {
+    let good = signature("/done", b"{}");
+    let request = request("/done", &good).append_header(("upstash-signature", good)).set_payload("{}");
+
+    let answer = send_to(&middleware(), request.to_request()).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.reason(), Some(&VerifyError::Repeated));
+}
+
+#[actix_web::test]
+async fn an_altered_body_is_refused_however_it_is_cut() {
+    let altered = "transfer 9 to bob";
+    for size in [1, 2, 5, altered.len()] {
+        let body = ScriptedBody::chunked(altered, size);
+        let answer = send_body(&signature("/done", b"transfer 1 to bob"), body).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.reason(), Some(&VerifyError::BodyMismatch { len: 17 }));
+    }
+}
+
+#[actix_web::test]
+async fn a_content_length_above_the_limit_is_refused_before_the_body_is_read() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let request = request("/done", &signature("/done", b"")).insert_header(("content-length", "1025"));
+
+    let answer = send_to(&limited(1024), body.of(request)).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.reason(), Some(&VerifyError::BodyTooLarge { limit: 1024 }));
+    assert_eq!(polls.count(), 0);
+}
+
+#[actix_web::test]
+async fn a_body_that_never_ends_is_read_up_to_the_limit() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+
+    let answer = send_to(&limited(4096), body.of(request("/done", &signature("/done", b"")))).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.reason(), Some(&VerifyError::BodyTooLarge { limit: 4096 }));
+    assert_eq!(polls.count(), 5);
+}
+
+#[actix_web::test]
+async fn a_content_length_that_lies_does_not_lift_the_limit() {
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+    let request = request("/done", &signature("/done", b"")).insert_header(("content-length", "2"));
+
+    let answer = send_to(&limited(4096), body.of(request)).await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(polls.count(), 5);
+}
+
+#[actix_web::test]
+async fn a_body_of_exactly_the_limit_is_read() {
+    let app = serve_behind(limited(8), |routes| {
+        routes.route("/done", web::post().to(async |body: String| body));
+    });
+    let answer = send(&app.await, delivery("/done", "12345678")).await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"12345678"[..]));
+}
+
+#[actix_web::test]
+async fn a_body_that_breaks_off_is_a_bad_request() {
+    log::start();
+
+    let answer = send_body(&signature("/done", b"transfer 1 to bob"), ScriptedBody::broken("trans")).await;
+
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(matches!(answer.rejection, Some(Rejection::BrokenBody(_))));
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].starts_with("WARN message=request refused reason=the body could not be read"),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains("reason=payload reached EOF"), "{lines:?}");
+}
+
+#[actix_web::test]
+async fn the_response_says_no_more_than_a_stranger_may_know() {
+    let signed = |signature: &str| request("/done", signature).set_payload("{}");
+    let cases = [
+        (unsigned("/done"), "missing signature"),
+        (signed("nonsense"), "invalid signature"),
+        (signed(&forged_signature("/done", b"{}")), "invalid signature"),
+        (signed(&signature("/admin?token=secret", b"{}")), "invalid signature"),
+        (signed(&signature("/done", b"[]")), "invalid signature"),
+        (
+            signed(&signature("/done", b"{}")).insert_header(("content-length", "9999999999")),
+            "body too large",
+        ),
+    ];
+    for (request, text) in cases {
+        let answer = send_to(&middleware(), request.to_request()).await;
+        assert_eq!(answer.body, text);
+        assert_eq!(answer.headers.get("content-type").unwrap(), "text/plain; charset=utf-8");
+        assert_eq!(answer.headers.len(), 1, "{answer:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_refusal_of_what_a_known_key_signed_is_always_a_warning() {
+    log::start();
+    let middleware = middleware();
+    for _ in 0..3 {
+        let request = request("/done", &signature("/done", b"[]"));
+        send_to(&middleware, request.set_payload("{}").to_request()).await;
+    }
+    let line =
+        "WARN message=request refused reason=the body of 2 bytes is not the signed one, its digest differs";
+    assert_eq!(log::take(), vec![format!("{line} suppressed=0"); 3]);
+}
+
+#[actix_web::test]
+async fn refusals_of_strangers_are_a_warning_once_a_minute() {
+    static SECOND: AtomicU64 = AtomicU64::new(0);
+    log::start();
+    let clock = || now() + Duration::from_secs(SECOND.load(Ordering::Relaxed));
+    let middleware = VerifySignature::new(verifier().clock(clock).build().unwrap());
+    for second in [0, 1, 59, 60] {
+        SECOND.store(second, Ordering::Relaxed);
+        let request = request("/done", &forged_signature("/done", b"{}"));
+        send_to(&middleware, request.set_payload("{}").to_request()).await;
+    }
+    let line = "message=request refused reason=the token is signed by no known key";
+    assert_eq!(
+        log::take(),
+        [
+            format!("WARN {line} suppressed=0"),
+            format!("DEBUG {line}"),
+            format!("DEBUG {line}"),
+            format!("WARN {line} suppressed=2"),
+        ],
+    );
+}
+
+#[actix_web::test]
+async fn a_missing_signature_is_only_worth_a_debug_event() {
+    log::start();
+    send_to(&middleware(), unsigned("/done").to_request()).await;
+    assert_eq!(
+        log::take(),
+        ["DEBUG message=request refused reason=the request has no Upstash-Signature header"],
+    );
+}
+
+#[actix_web::test]
+async fn neither_token_nor_key_is_ever_logged() {
+    log::start();
+    let middleware = middleware();
+    let tokens = [
+        forged_signature("/done", b"{}"),
+        signature("/done", b"[]"),
+        signature("/elsewhere", b"{}"),
+        sign(KEY, &format!("{ORIGIN}/done"), b"{}", now() - Duration::from_secs(3600)),
+        KEY.to_owned(),
+    ];
+    for token in &tokens {
+        send_to(&middleware, request("/done", token).set_payload("{}").to_request()).await;
+    }
+    let lines = log::take();
+    assert_eq!(lines.len(), tokens.len());
+    for line in lines {
+        let secret = tokens.iter().flat_map(|token| token.split('.')).find(|part| line.contains(part));
+        assert_eq!(secret, None, "{line}");
+    }
+}
+
+#[actix_web::test]
+async fn a_verifier_without_an_origin_is_worth_one_warning() {
+    log::start();
+
+    let middleware = VerifySignature::new(Verifier::builder(keys()).build().unwrap());
+    for _ in 0..2 {
+        // Each worker makes an app of its own.
+        serve_behind(middleware.clone(), |_| ()).await;
+    }
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN message=no origin is set"), "{lines:?}");
+
+    VerifySignature::new(Verifier::builder(keys()).origin(ORIGIN).build().unwrap());
+    VerifySignature::new(Verifier::builder(keys()).exact_url(ORIGIN).build().unwrap());
+    assert_eq!(log::take(), [""; 0]);
+}
+
+#[actix_web::test]
+async fn doubts_about_the_environment_are_logged_once() {
+    log::start();
+    let verifier = Verifier::from_vars(|name| match name {
+        "QSTASH_CURRENT_SIGNING_KEY" | "QSTASH_NEXT_SIGNING_KEY" => Some(KEY.to_owned()),
+        "QSTASH_REGION" => Some("MARS_NORTH_9".to_owned()),
+        "QSTASH_RECEIVER_URL" => Some(ORIGIN.to_owned()),
+        _ => None,
+    });
+
+    let middleware = VerifySignature::new(verifier.unwrap());
+    for _ in 0..2 {
+        serve_behind(middleware.clone(), |_| ()).await;
+    }
+
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN message=QSTASH_REGION"), "{lines:?}");
+}
