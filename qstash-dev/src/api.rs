@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, request::Parts};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,14 +16,13 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
+    broker::LONGEST_BODY,
     gate::Gate,
     reply::{Refusal, Reply},
     routes::{dlq, keys, logs, messages, publish},
     worker::Handle,
 };
 
-/// The longest body of a request: the longest message of the pay-as-you-go plan.
-const LONGEST_BODY: usize = 10 * 1024 * 1024;
 /// How long a client may take to send the head of a request, or its body.
 const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
@@ -47,7 +46,9 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
-                Ok((stream, peer)) => drop(connections.spawn(connection(stream, peer.ip().to_canonical(), api.clone()))),
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer.ip().to_canonical(), api.clone()));
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely; connections that end give some back.
                     warn!("cannot accept a connection: {error}");
@@ -88,30 +89,19 @@ impl Api {
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = resource(head.uri.path()).ok_or_else(not_found)?;
-        match (resource.as_str(), rest) {
-            ("publish", _) => {
-                only(&Method::POST, &head)?;
-                publish::publish(self, rest.unwrap_or_default(), &head, body, caller).await
+        match (&head.method, resource.as_str(), rest) {
+            (&Method::POST, "publish", destination) => {
+                publish::publish(self, destination.unwrap_or_default(), &head, body, caller).await
             }
-            ("messages", Some(id)) => {
-                only(&Method::GET, &head)?;
-                messages::get(self, id).await
-            }
-            ("keys", None) => {
-                only(&Method::GET, &head)?;
-                Ok(keys::get(self))
-            }
-            ("dlq", None) => {
-                only(&Method::GET, &head)?;
-                dlq::list(self, &head).await
-            }
-            ("logs", None) => {
-                only(&Method::GET, &head)?;
-                logs::list(self, &head, "logs").await
-            }
-            ("events", None) => {
-                only(&Method::GET, &head)?;
-                logs::list(self, &head, "events").await
+            (&Method::GET, "messages", Some(id)) => messages::get(self, id).await,
+            (&Method::GET, "keys", None) => Ok(keys::get(self)),
+            (&Method::GET, "dlq", None) => dlq::list(self, &head).await,
+            (&Method::GET, "logs", None) => logs::list(self, &head, "logs").await,
+            (&Method::GET, "events", None) => logs::list(self, &head, "events").await,
+
+            (_, "publish", _) => Err(Refusal::method(&Method::POST)),
+            (_, "messages", Some(_)) | (_, "keys" | "dlq" | "logs" | "events", None) => {
+                Err(Refusal::method(&Method::GET))
             }
             _ => Err(not_found()),
         }
@@ -130,10 +120,6 @@ fn resource(path: &str) -> Option<(String, Option<&str>)> {
         None => (path, None),
     };
     version.eq_ignore_ascii_case("v2").then(|| (resource.to_ascii_lowercase(), rest))
-}
-
-fn only(method: &Method, head: &Parts) -> Result<(), Refusal> {
-    if head.method == method { Ok(()) } else { Err(Refusal::method(method)) }
 }
 
 /// Reads a body up to the limit. As much again is read and dropped, so that a client that sends first and reads later

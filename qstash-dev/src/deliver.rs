@@ -26,12 +26,9 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::{
-    broker::{Delivery, Outcome, Response},
+    broker::{Delivery, LONGEST_BODY, Outcome, Response},
     loopback,
 };
-
-/// How much of a response body is read: as much as a message may hold.
-const LONGEST_RESPONSE: usize = 10 * 1024 * 1024;
 
 /// Carries deliveries to their destinations.
 #[derive(Clone, Debug)]
@@ -102,14 +99,14 @@ fn has_usable_port(uri: &Uri) -> bool {
 /// Reads a body up to the limit. What follows is left unread, and the connection is closed.
 async fn beginning(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     let mut read = BytesMut::new();
-    while read.len() < LONGEST_RESPONSE
+    while read.len() < LONGEST_BODY
         && let Some(frame) = body.frame().await
     {
         if let Some(data) = frame?.data_ref() {
             read.extend_from_slice(data);
         }
     }
-    read.truncate(LONGEST_RESPONSE);
+    read.truncate(LONGEST_BODY);
     Ok(read.freeze())
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use qstash_types::SigningKey;
+use qstash_types::{SigningKey, SigningKeys};
 
 use crate::{StartError, hex};
 
@@ -10,7 +10,11 @@ pub(crate) fn token() -> Result<String, StartError> {
     Ok(hex::encode(&random::<32>()?))
 }
 
-pub(crate) fn signing_key() -> Result<SigningKey, StartError> {
+pub(crate) fn signing_keys() -> Result<SigningKeys, StartError> {
+    Ok(SigningKeys::new(signing_key()?, signing_key()?))
+}
+
+fn signing_key() -> Result<SigningKey, StartError> {
     let key = format!("sig_{}", hex::encode(&random::<32>()?));
     Ok(SigningKey::new(key).expect("the key has a prefix"))
 }

@@ -20,8 +20,8 @@ use crate::{
 
 /// QStash on localhost.
 ///
-/// The server runs as tasks of the runtime it was started on, and is gone when it is dropped. Each has its own port,
-/// token, signing keys and messages; nothing outside the process is touched.
+/// The server runs as tasks of the Tokio runtime it was started on, and is gone when it is dropped. Each has its own
+/// port, token, signing keys and messages; nothing outside the process is touched.
 pub struct DevServer {
     address: SocketAddr,
     url: String,
@@ -76,7 +76,7 @@ impl DevServer {
     /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
     /// what they cause, and lets attempts time out whose limit lies within the span.
     ///
-    /// A destination that does not answer is waited for at most as long as
+    /// Between calls the clock of the server runs as real time does. A destination that does not answer is waited for at most as long as
     /// [`patience`](DevServerBuilder::patience) says; then time goes on without it.
     pub async fn advance(&self, span: Duration) {
         self.worker.advance(span, self.patience).await.expect(RUNNING);
@@ -97,7 +97,7 @@ impl DevServer {
         self.worker.look(|broker| broker.log().collect()).await.expect(RUNNING)
     }
 
-    /// Stops the server, and returns when its port is closed and no attempt is running.
+    /// Stops the server, and returns when its port is closed. What is in flight is broken off.
     pub async fn shutdown(mut self) {
         self.tasks.shutdown().await;
     }
@@ -160,18 +160,9 @@ impl DevServerBuilder {
     ///
     /// See [`StartError`].
     pub async fn start(self) -> Result<DevServer, StartError> {
-        let token = match self.token {
-            Some(token) => token,
-            None => secret::token()?,
-        };
-        let signing_keys = match self.signing_keys {
-            Some(keys) => keys,
-            None => SigningKeys::new(secret::signing_key()?, secret::signing_key()?),
-        };
-        let seed = match self.seed {
-            Some(seed) => seed,
-            None => secret::seed()?,
-        };
+        let token = self.token.map_or_else(secret::token, Ok)?;
+        let signing_keys = self.signing_keys.map_or_else(secret::signing_keys, Ok)?;
+        let seed = self.seed.map_or_else(secret::seed, Ok)?;
         let cannot_listen = |source| StartError::Listen { address: self.listen, source };
         let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;

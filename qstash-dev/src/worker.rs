@@ -183,16 +183,17 @@ impl Worker {
     }
 
     fn delivery_ended(&mut self, ended: Result<(AttemptId, Outcome), JoinError>) {
-        let ended = ended.or_else(|error| {
-            // An abandoned delivery is no longer among the attempts; one that panicked is.
-            let mut attempts = self.attempts.iter();
-            let broken = attempts.find(|(_, attempt)| attempt.delivery.id() == error.id());
-            broken.map(|(&id, _)| (id, Outcome::Failed("the delivery broke down".to_owned()))).ok_or(())
-        });
-        if let Ok((attempt, outcome)) = ended {
-            self.attempts.remove(&attempt);
-            self.handle(Event::AttemptEnded { attempt, outcome });
-        }
+        let (attempt, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                let broken = self.attempts.iter().find(|(_, attempt)| attempt.delivery.id() == error.id());
+                // One that was abandoned is no longer among the attempts; one that panicked is.
+                let Some((&attempt, _)) = broken else { return };
+                (attempt, Outcome::Failed("the delivery broke down".to_owned()))
+            }
+        };
+        self.attempts.remove(&attempt);
+        self.handle(Event::AttemptEnded { attempt, outcome });
     }
 
     /// Makes it as late as is wanted, one due instant after the other, and tells those who wait for quiet.

@@ -110,7 +110,10 @@ async fn broken(delivery: Delivery) -> (StatusCode, &'static str) {
     (StatusCode::INTERNAL_SERVER_ERROR, "out of paper")
 }
 
-async fn done(State(reports): State<Reports>, Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+async fn done(
+    State(reports): State<Reports>,
+    Signed(callback): Signed<Callback>,
+) -> Result<Outcome, Outcome> {
     if callback.is_success() {
         let answer: Value = callback.json()?;
         println!("callback   {} answered {answer}", callback.source_message_id()?);

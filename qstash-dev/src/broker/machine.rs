@@ -14,7 +14,7 @@ use qstash_types::{
 
 use super::{
     Answer, AttemptId, Delivery, Effect, Entry, Event, Message, Millis, Outcome, Publication, Record,
-    callback,
+    callback::Report,
     dead_letters::DeadLetters,
     deduplication::{self, Fingerprint},
     due::{Due, Place, Wake},
@@ -202,10 +202,11 @@ impl Broker {
         let tracked = self.messages.get_mut(id).expect("a message stays while it is attempted");
         let (message, retried) = (tracked.message.clone(), tracked.retried);
         let outcome = Arc::new(outcome);
+        let report = Report { source: &message, retried, outcome: &outcome };
         match Verdict::on(&message, retried, &outcome, now) {
             Verdict::Delivered => {
                 self.enter(now, &message, LogState::Delivered);
-                self.report(now, &message, message.callback.as_ref(), retried, &outcome, None);
+                self.call_back(now, message.callback.as_ref(), &report, None);
                 self.effects.push(Effect::Keep(Record::Delivered(id.clone())));
                 self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
             }
@@ -214,7 +215,7 @@ impl Broker {
                 let due = now + wait;
                 self.enter_error(now, &message, &outcome, Some(due));
                 self.enter(now, &message, LogState::Retry);
-                self.report(now, &message, message.callback.as_ref(), retried, &outcome, None);
+                self.call_back(now, message.callback.as_ref(), &report, None);
                 let message = id.clone();
                 self.effects.push(Effect::Keep(Record::Waiting { message, retried: retried + 1, due }));
                 self.due.add(due, Wake::Attempt(id.clone()));
@@ -224,27 +225,23 @@ impl Broker {
                 self.enter_error(now, &message, &outcome, None);
                 self.enter(now, &message, LogState::Failed);
                 let dlq_id = self.dead_letters.add(now, message.clone(), outcome.clone());
-                self.report(now, &message, message.callback.as_ref(), retried, &outcome, None);
-                let named = Some(dlq_id.clone());
-                self.report(now, &message, message.failure_callback.as_ref(), retried, &outcome, named);
+                self.call_back(now, message.callback.as_ref(), &report, None);
+                self.call_back(now, message.failure_callback.as_ref(), &report, Some(dlq_id.clone()));
                 self.effects.push(Effect::Keep(Record::Dead { message: id.clone(), dlq_id, outcome }));
             }
         }
     }
 
-    /// Sends a callback, if there is anybody to send it to.
-    fn report(
+    /// Sends a report, if there is anybody to send it to.
+    fn call_back(
         &mut self,
         now: Millis,
-        source: &Message,
         target: Option<&CallbackTarget>,
-        retried: u32,
-        outcome: &Outcome,
+        report: &Report<'_>,
         dlq_id: Option<DlqId>,
     ) {
         if let Some(target) = target {
-            let body = callback::body(source, retried, outcome, dlq_id);
-            let message = source.callback(self.ids.message(), now, target, body);
+            let message = report.source.callback(self.ids.message(), now, target, report.body(dlq_id));
             self.accept(now, message);
         }
     }

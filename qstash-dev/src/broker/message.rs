@@ -11,9 +11,11 @@ use qstash_types::{
 
 use super::{Millis, redacted};
 
+/// The longest body of a message, as on the pay-as-you-go plan. Responses are read up to this length too.
+pub const LONGEST_BODY: usize = 10 * 1024 * 1024;
 /// Retries of a message that does not say how many.
 const DEFAULT_RETRIES: u32 = 3;
-/// The longest time that an attempt may take, as on the pay-as-you-go plan.
+/// The longest time that an attempt may take, as on the same plan.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A message as it was accepted. Nothing in here changes while it is being delivered.
@@ -80,7 +82,7 @@ impl Message {
     /// A message that reports about this one. It has no callbacks of its own.
     pub(super) fn callback(&self, id: MessageId, now: Millis, target: &CallbackTarget, body: Bytes) -> Self {
         let json = HeaderValue::from_static("application/json");
-        let settings = Settings::clone(&target.settings);
+        let settings = target.settings.clone();
         Self {
             max_retries: target.settings.retries.unwrap_or(self.max_retries),
             // The report holds what the source wants hidden.
@@ -200,7 +202,7 @@ impl fmt::Debug for Message {
 }
 
 /// Headers that belong to a connection and its framing, never to a message.
-pub(crate) const NOT_DELIVERED: [HeaderName; 12] = [
+const NOT_DELIVERED: [HeaderName; 12] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::EXPECT,

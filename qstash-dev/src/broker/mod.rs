@@ -47,5 +47,5 @@ mod verdict;
 pub use event::{Answer, AttemptId, CallId, Delivery, Effect, Event, Outcome, Publication, Record, Response};
 pub use log::Entry;
 pub use machine::Broker;
-pub use message::Message;
+pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;

@@ -17,7 +17,7 @@ pub(super) fn requested(headers: &HeaderMap, now: Millis) -> Option<Duration> {
     // A date is meant by the destination's clock, which broker time may have left behind.
     let now = date(headers, header::DATE.as_str()).unwrap_or_else(|| now.into());
     NAMES.iter().find_map(|name| {
-        let text = headers.get(*name)?.to_str().ok()?.trim();
+        let text = text(headers, name)?;
         let wait = seconds(text)
             .or_else(|| span(text))
             .or_else(|| Some(date(headers, name)?.duration_since(now).unwrap_or_default()))?;
@@ -30,7 +30,12 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 fn date(headers: &HeaderMap, name: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok()
+    httpdate::parse_http_date(text(headers, name)?).ok()
+}
+
+/// The value of a header, which need not be ASCII: `µs` is a unit.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    str::from_utf8(headers.get(name)?.as_bytes()).ok().map(str::trim)
 }
 
 /// Reads a duration in the grammar of the Go language: `6m5s`, `1.5h`, `300ms`.

@@ -57,6 +57,7 @@ fn a_response_can_set_the_wait() {
         (&[("retry-after", "1.5h")], 5_400_000),
         (&[("retry-after", "300ms")], 300),
         (&[("retry-after", "5000us")], 5),
+        (&[("retry-after", "6000µs")], 6),
         (&[("retry-after", "7000000ns")], 7),
         (&[("retry-after", "Tue, 14 Nov 2023 22:14:20 GMT")], 60_000),
         (&[("retry-after", "Tue, 14 Nov 2023 22:00:00 GMT")], 0),

@@ -174,7 +174,7 @@ pub(crate) fn json(delivery: &Delivery) -> Value {
 fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     map
 }

@@ -2,11 +2,17 @@
 
 use std::{
     future,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use qstash_dev::DevServer;
 use qstash_types::LogState;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 
 use crate::{
     client::publish,
@@ -83,13 +89,7 @@ async fn nothing_happens_before_its_time() {
 #[tokio::test]
 async fn what_is_in_flight_is_waited_for_before_time_goes_on() {
     let server = DevServer::start().await.unwrap();
-    let destination = Destination::serving(async |mut stream| {
-        while read(&mut stream).await.is_some() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            tokio::io::AsyncWriteExt::write_all(&mut stream, &response(200, "")).await.unwrap();
-        }
-    })
-    .await;
+    let destination = Destination::answering(200).await;
     publish(&server, &destination.url("/")).header("Upstash-Timeout", "1s").accepted().await;
     server.advance(HOUR).await;
     assert_eq!(server.log().await[0].state, LogState::Delivered);
@@ -117,13 +117,56 @@ async fn a_destination_that_hangs_times_out_inside_the_span() {
 
 #[tokio::test]
 async fn a_destination_that_hangs_beyond_the_span_holds_nobody_else_up() {
-    let server = DevServer::builder().patience(Duration::from_millis(50)).start().await.unwrap();
+    let server = DevServer::builder().patience(Duration::from_millis(500)).start().await.unwrap();
     let (hanging, failing) = (hanging().await, Destination::answering(500).await);
     publish(&server, &hanging.url("/")).accepted().await;
     publish(&server, &failing.url("/")).header("Upstash-Retry-Delay", "1000").accepted().await;
     server.advance(Duration::from_secs(60)).await;
     assert_eq!(failing.received().len(), 4);
     assert_eq!(server.dead_letters().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_that_one_advance_has_given_up_on_is_waited_for_again_by_the_next() {
+    let server = DevServer::builder().patience(Duration::from_millis(500)).start().await.unwrap();
+    let answers = Arc::new(Notify::new());
+    let answered = answers.clone();
+    let destination = Destination::serving(move |mut stream| {
+        let answered = answered.clone();
+        async move {
+            read(&mut stream).await;
+            answered.notified().await;
+            stream.write_all(&response(200, "")).await.unwrap();
+        }
+    })
+    .await;
+    publish(&server, &destination.url("/")).header("Upstash-Timeout", "30m").accepted().await;
+    server.advance(Duration::from_secs(1)).await;
+    tokio::join!(server.advance(HOUR), async { answers.notify_one() });
+    assert_eq!(server.log().await[0].state, LogState::Delivered);
+}
+
+#[tokio::test]
+async fn an_attempt_that_timed_out_no_longer_holds_its_connection() {
+    let server = DevServer::builder().patience(Duration::from_millis(50)).start().await.unwrap();
+    let (closed, mut was_closed) = mpsc::unbounded_channel();
+    let destination = Destination::serving(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            read(&mut stream).await;
+            // A connection ends here only when the server lets go of it.
+            closed.send(stream.read(&mut [0]).await.unwrap_or(0)).unwrap();
+        }
+    })
+    .await;
+    publish(&server, &destination.url("/"))
+        .header("Upstash-Timeout", "30s")
+        .header("Upstash-Retries", "0")
+        .accepted()
+        .await;
+    server.advance(HOUR).await;
+    let seen = timeout(Duration::from_secs(10), was_closed.recv()).await;
+    assert_eq!(seen, Ok(Some(0)));
 }
 
 #[tokio::test]

@@ -1,0 +1,42 @@
+//! Requests over a real connection, in the forms that only a connection can have.
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{Request, Uri};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+/// Sends a request with this target, whatever bytes it has, over HTTP/1. Answers the status.
+pub(crate) async fn http1(address: SocketAddr, target: &str, signature: &str, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST {target} HTTP/1.1\r\nHost: evil.example\r\nUpstash-Signature: {signature}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// Sends a request over HTTP/2, its body in frames of one byte. Answers status and body.
+pub(crate) async fn http2(address: SocketAddr, path: &str, signature: &str, body: &str) -> (u16, Bytes) {
+    let connection = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), connection).await.unwrap();
+    tokio::spawn(connection);
+    // HTTP/2 has scheme and authority beside the path, and servers put them into the URI.
+    let uri = Uri::builder().scheme("http").authority("evil.example").path_and_query(path).build().unwrap();
+    let mut frames = body.as_bytes().chunks(1).map(Bytes::copy_from_slice).collect::<Vec<_>>().into_iter();
+    let frames = SingleBytes(move || frames.next());
+    let request = Request::post(uri).header("upstash-signature", signature).body(frames).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    (response.status().as_u16(), response.into_body().collect().await.unwrap().to_bytes())
+}
