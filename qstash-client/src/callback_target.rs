@@ -5,7 +5,7 @@ use std::fmt;
 use qstash_types::Url;
 
 use crate::{
-    InvalidMessage,
+    InvalidInput,
     draft::{Draft, valid},
     settings::setters,
 };
@@ -44,7 +44,7 @@ impl CallbackTarget {
     setters!("Upstash-Callback-", settings);
 
     /// The target, for a field of a message.
-    pub(crate) fn finish(self, field: &str) -> Result<qstash_types::CallbackTarget, InvalidMessage> {
+    pub(crate) fn finish(self, field: &str) -> Result<qstash_types::CallbackTarget, InvalidInput> {
         self.0.finish().map_err(|mistake| mistake.inside(field))
     }
 }

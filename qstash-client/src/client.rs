@@ -4,16 +4,19 @@ use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
 use bytes::Bytes;
 use http::Request;
-use qstash_types::{Deduplication, DeduplicationId};
+use qstash_types::DeduplicationId;
 use tokio::time::{Instant, sleep, timeout_at};
 use tower::ServiceExt;
 
 use crate::{
-    ApiError, ClientBuilder, ConfigError, DecodeError, Error, Message, Published, RetryPolicy,
+    ApiError, ClientBuilder, ConfigError, DecodeError, Error, InvalidInput, Message, Published, RetryPolicy,
     TransportError,
+    defaults::Defaults,
     error::{Fault, History},
+    message::{MessageParts, OwnId},
     request::{Api, Call},
     retry::Attempt,
+    trace::CallSpan,
     transport::Transport,
 };
 
@@ -26,11 +29,13 @@ pub struct Client {
     pub(crate) inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) api: Api,
     pub(crate) transport: Transport,
     pub(crate) retry: RetryPolicy,
     pub(crate) timeout: Duration,
+    pub(crate) defaults: Defaults,
 }
 
 impl Client {
@@ -71,38 +76,70 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// See [`Error`]: [`Error::Message`] if the message has a mistake, and nothing was sent; otherwise
+    /// See [`Error`]: [`Error::Input`] if the message has a mistake, and nothing was sent; otherwise
     /// [`Error::is_ambiguous`] tells whether it may have been accepted all the same.
     pub async fn publish(&self, message: Message) -> Result<Published, Error> {
-        let mut parts = message.finish()?;
-        let own_id = parts.options.deduplication.is_none() && parts.adds_deduplication_id;
-        if own_id {
-            parts.options.deduplication = Some(Deduplication::Id(fresh_id()));
-        }
-        let call = self.inner.api.publish(parts)?;
+        self.deliver(message.finish()?).await
+    }
+
+    /// Publishes or enqueues.
+    pub(crate) async fn deliver(&self, mut parts: MessageParts) -> Result<Published, Error> {
+        self.complete(&mut parts)?;
+        let own_id = parts.own_id == OwnId::Added;
+        let call = match parts.options.queue.take() {
+            Some(queue) => Call::delivering(&["enqueue", queue.as_str()], parts)?,
+            None => Call::delivering(&["publish"], parts)?,
+        };
         let published = self.call(call, Published::decode).await?;
         Ok(if own_id { published.original() } else { published })
     }
 
+    /// Makes a message what it is when it is published or enqueued.
+    pub(crate) fn complete(&self, parts: &mut MessageParts) -> Result<(), InvalidInput> {
+        self.inner.defaults.fill(parts);
+        parts.complete(fresh_id)
+    }
+
     /// Sends a call until it succeeds, must not be repeated, or runs out of time.
-    async fn call<T>(&self, call: Call, decode: fn(&[u8]) -> Result<T, Fault>) -> Result<T, Error> {
+    pub(crate) async fn call<T>(
+        &self,
+        mut call: Call,
+        decode: impl Fn(&[u8]) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let policy = (call.idempotent, call.deduplication_id.take());
+        let request = self.inner.api.request(call)?;
+        let span = CallSpan::new(&request, &self.inner.api.base_url);
+        span.around(self.repeat(request, policy, decode, &span)).await
+    }
+
+    async fn repeat<T>(
+        &self,
+        request: Request<Bytes>,
+        (idempotent, deduplication_id): (bool, Option<DeduplicationId>),
+        decode: impl Fn(&[u8]) -> Result<T, Fault>,
+        span: &CallSpan,
+    ) -> Result<T, Error> {
         let deadline = Instant::now() + self.inner.timeout;
-        let mut history = History { deduplication_id: call.deduplication_id, ambiguous: false };
+        let mut history = History { deduplication_id, ambiguous: false };
         let mut repetitions = 0;
         loop {
-            let failure = match self.attempt(call.request.clone(), deadline, decode).await {
+            span.attempted(repetitions + 1);
+            let failure = match self.attempt(request.clone(), deadline, &decode, span).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             history.ambiguous |= failure.is_ambiguous();
             let attempt = Attempt {
                 repetitions,
-                idempotent: call.idempotent,
+                idempotent,
                 time_left: deadline.saturating_duration_since(Instant::now()),
                 jitter: random_fraction(),
             };
             match self.inner.retry.decide(&failure, &attempt) {
-                Some(wait) => sleep(wait).await,
+                Some(wait) => {
+                    span.repeated(&failure, wait);
+                    sleep(wait).await;
+                }
                 None => return Err(failure.with_history(history)),
             }
             repetitions += 1;
@@ -113,12 +150,14 @@ impl Client {
         &self,
         request: Request<Bytes>,
         deadline: Instant,
-        decode: fn(&[u8]) -> Result<T, Fault>,
+        decode: impl Fn(&[u8]) -> Result<T, Fault>,
+        span: &CallSpan,
     ) -> Result<T, Error> {
         let response = timeout_at(deadline, self.inner.transport.clone().oneshot(request))
             .await
             .map_err(|elapsed| TransportError::interrupted(elapsed).timed_out())?
             .map_err(Error::from_transport)?;
+        span.answered(response.status());
         if !response.status().is_success() {
             return Err(ApiError::new(&response, SystemTime::now()).into());
         }

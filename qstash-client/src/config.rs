@@ -1,14 +1,17 @@
 //! The settings of a client.
 
+mod setting;
+
 use std::{env, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri};
-use qstash_types::{Region, Url};
+use http::{Request, Response};
+use qstash_types::Region;
 use tower::Service;
 
+pub(crate) use self::setting::Setting;
 use crate::{
-    Client, ConfigError, RetryPolicy,
+    Client, ConfigError, MessageOptions, RetryPolicy,
     client::Inner,
     environment,
     request::Api,
@@ -18,7 +21,7 @@ use crate::{
 pub(crate) const DEFAULT_BASE_URL: &str = "https://qstash.upstash.io";
 
 /// QStash forgets a deduplication id after this time. Beyond it, a repetition would be a second message.
-const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(10 * 60);
+pub(crate) const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// Sets up a [`Client`].
 ///
@@ -47,14 +50,10 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     timeout: Duration,
     retry: RetryPolicy,
+    message_defaults: MessageOptions,
+    user_agent_suffix: Option<String>,
+    proxy: Option<String>,
     transport: Option<Transport>,
-}
-
-/// A setting under the name that its giver knows it by.
-#[derive(Clone)]
-pub(crate) struct Setting {
-    name: String,
-    pub(crate) value: Option<String>,
 }
 
 impl Default for ClientBuilder {
@@ -66,6 +65,9 @@ impl Default for ClientBuilder {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60),
             retry: RetryPolicy::default(),
+            message_defaults: MessageOptions::new(),
+            user_agent_suffix: None,
+            proxy: None,
             transport: None,
         }
     }
@@ -138,7 +140,37 @@ impl ClientBuilder {
         Self { retry, ..self }
     }
 
-    /// Sends through a reqwest client of your own, for instance with a proxy or certificates of your own.
+    /// How every message is delivered that does not say otherwise: published, enqueued, in a batch or on a schedule.
+    ///
+    /// What a message sets itself wins, setting by setting. Headers are added that the message has none of. A delay does
+    /// not apply in queues, which know none.
+    ///
+    /// ```
+    /// use qstash_client::{Client, MessageOptions};
+    ///
+    /// let defaults = MessageOptions::new().retries(5).failure_callback("https://api.example.com/failed");
+    /// let client = Client::builder().token("a-token").base_url("http://127.0.0.1:8080").message_defaults(defaults);
+    /// # client.build()?;
+    /// # Ok::<_, qstash_client::ConfigError>(())
+    /// ```
+    pub fn message_defaults(self, defaults: MessageOptions) -> Self {
+        Self { message_defaults: defaults, ..self }
+    }
+
+    /// Adds a product to the `User-Agent`, such as `my-service/1.2`.
+    ///
+    /// Header: `User-Agent`, after `qstash-client/…` and a blank.
+    pub fn user_agent_suffix(self, suffix: impl Into<String>) -> Self {
+        Self { user_agent_suffix: Some(suffix.into()), ..self }
+    }
+
+    /// Lets the default transport go through a proxy, such as `http://user:password@proxy.example:3128`, whatever the
+    /// variables of the environment say.
+    pub fn proxy(self, url: impl Into<String>) -> Self {
+        Self { proxy: Some(url.into()), ..self }
+    }
+
+    /// Sends through a reqwest client of your own, for instance with certificates of your own.
     ///
     /// It must not follow redirects (`redirect::Policy::none()`): the target of a redirect would be called as if it were
     /// QStash. Its own timeouts apply to each attempt.
@@ -169,6 +201,8 @@ impl ClientBuilder {
     /// * the base URL is no `http://` or `https://` URL, has user info, a query or a fragment, or contains a path of the
     ///   API, such as `/v2/publish`;
     /// * the region is unknown;
+    /// * the defaults of messages have a mistake, or say when a message starts by a fixed time;
+    /// * the proxy is no URL, or the suffix of the user agent no text for a header;
     /// * the timeout is zero, or ten minutes or more;
     /// * the base URL needs TLS, but no feature for it is on, or the system has no certificates.
     ///
@@ -179,7 +213,15 @@ impl ClientBuilder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let api = Api { base_url: base_url(&self.base_url)?, authorization: authorization(&self.token)? };
+        let api = Api {
+            base_url: setting::base_url(&self.base_url)?,
+            authorization: setting::authorization(&self.token)?,
+            user_agent: setting::user_agent(self.user_agent_suffix.as_deref())?,
+        };
+        let defaults = self
+            .message_defaults
+            .into_defaults()
+            .map_err(|mistake| ConfigError::new("message defaults", mistake))?;
         if self.timeout.is_zero() || self.timeout >= DEDUPLICATION_WINDOW {
             return Err(ConfigError::new(
                 "timeout",
@@ -188,10 +230,12 @@ impl ClientBuilder {
         }
         let transport = match self.transport {
             Some(transport) => transport,
-            None => transport::for_base_url(&api.base_url, self.connect_timeout)
+            None => transport::for_base_url(&api.base_url, self.connect_timeout, self.proxy.as_deref())
                 .map_err(|error| ConfigError::from_setup(&self.base_url.name, error))?,
         };
-        Ok(Client { inner: Arc::new(Inner { api, transport, retry: self.retry, timeout: self.timeout }) })
+        Ok(Client {
+            inner: Arc::new(Inner { api, transport, retry: self.retry, timeout: self.timeout, defaults }),
+        })
     }
 }
 
@@ -204,79 +248,4 @@ impl fmt::Debug for ClientBuilder {
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
-}
-
-impl Setting {
-    pub(crate) fn new(name: &str, value: Option<String>) -> Self {
-        Self { name: name.to_owned(), value }
-    }
-
-    /// The value, which must be there and have no white space around it.
-    fn value(&self) -> Result<&str, ConfigError> {
-        match self.value.as_deref() {
-            None | Some("") => Err(self.fault("not set")),
-            Some(value) if value.trim() != value => Err(self.fault("there is white space around the value")),
-            Some(value) => Ok(value),
-        }
-    }
-
-    pub(crate) fn fault(&self, fault: impl fmt::Display) -> ConfigError {
-        ConfigError::new(&self.name, fault)
-    }
-}
-
-fn authorization(token: &Setting) -> Result<HeaderValue, ConfigError> {
-    let text = token.value()?;
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(token.fault("only visible ASCII characters without blanks can be sent"));
-    }
-    let mut value =
-        HeaderValue::try_from(format!("Bearer {text}")).expect("visible ASCII is a legal header value");
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn base_url(setting: &Setting) -> Result<String, ConfigError> {
-    let text = setting.value()?;
-    Url::new(text).map_err(|fault| setting.fault(fault))?;
-    let uri: Uri = text.parse().map_err(|fault| setting.fault(fault))?;
-    if uri.query().is_some() {
-        return Err(setting.fault("a base URL cannot have a query"));
-    }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(setting.fault("a base URL cannot have user info, the token is a setting of its own"));
-    }
-    match api_path(uri.path()) {
-        Some(path) => Err(setting.fault(format!("{path} is a part of the API, leave it out"))),
-        None => Ok(text.strip_suffix('/').unwrap_or(text).to_owned()),
-    }
-}
-
-/// The part of a path that belongs to the API, if there is one: `/v2` at the end, or `/v2` before a resource.
-fn api_path(path: &str) -> Option<&str> {
-    const RESOURCES: [&str; 13] = [
-        "batch",
-        "dlq",
-        "enqueue",
-        "events",
-        "flowcontrol",
-        "globalparallelism",
-        "keys",
-        "logs",
-        "messages",
-        "publish",
-        "queues",
-        "schedules",
-        "topics",
-    ];
-    let lower = path.to_ascii_lowercase();
-    let found = lower.match_indices("/v2").map(|(start, _)| start).find(|start| {
-        let mut rest = lower[start + "/v2".len()..].split('/');
-        match (rest.next(), rest.next()) {
-            (Some(""), None | Some("")) => true,
-            (Some(""), Some(resource)) => RESOURCES.contains(&resource),
-            _ => false,
-        }
-    });
-    found.map(|start| &path[start..])
 }

@@ -20,6 +20,7 @@ impl ConfigError {
     pub(crate) fn from_setup(base_url: &str, error: SetupError) -> Self {
         match error {
             SetupError::Url(fault) => Self::new(base_url, fault),
+            SetupError::Proxy => Self::new("proxy", "not the URL of a proxy"),
             SetupError::NoTls => Self::new(
                 base_url,
                 "https needs one of the features rustls, rustls-no-provider and native-tls",

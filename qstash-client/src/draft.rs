@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 
-use crate::InvalidMessage;
+use crate::InvalidInput;
 
 /// A value under construction, or the first mistake that was made on the way.
 #[derive(Clone)]
-pub(crate) struct Draft<T>(Result<T, InvalidMessage>);
+pub(crate) struct Draft<T>(Result<T, InvalidInput>);
 
 impl<T> Draft<T> {
-    pub(crate) fn new(start: Result<T, InvalidMessage>) -> Self {
+    pub(crate) fn new(start: Result<T, InvalidInput>) -> Self {
         Self(start)
     }
 
@@ -22,15 +22,15 @@ impl<T> Draft<T> {
     }
 
     /// Applies a change that can.
-    pub(crate) fn try_set(self, change: impl FnOnce(&mut T) -> Result<(), InvalidMessage>) -> Self {
+    pub(crate) fn try_set(self, change: impl FnOnce(&mut T) -> Result<(), InvalidInput>) -> Self {
         Self(self.0.and_then(|mut value| change(&mut value).map(|()| value)))
     }
 
-    pub(crate) fn get(&self) -> Result<&T, &InvalidMessage> {
+    pub(crate) fn get(&self) -> Result<&T, &InvalidInput> {
         self.0.as_ref()
     }
 
-    pub(crate) fn finish(self) -> Result<T, InvalidMessage> {
+    pub(crate) fn finish(self) -> Result<T, InvalidInput> {
         self.0
     }
 }
@@ -39,6 +39,6 @@ impl<T> Draft<T> {
 pub(crate) fn valid<T>(
     field: &'static str,
     value: impl TryInto<T, Error: Display>,
-) -> Result<T, InvalidMessage> {
-    value.try_into().map_err(|fault| InvalidMessage::new(field, fault))
+) -> Result<T, InvalidInput> {
+    value.try_into().map_err(|fault| InvalidInput::new(field, fault))
 }

@@ -16,9 +16,9 @@ pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The message has a mistake. Nothing was sent.
+    /// What was to be sent has a mistake. Nothing was sent.
     #[error(transparent)]
-    Message(Box<InvalidMessage>),
+    Input(Box<InvalidInput>),
     /// No answer came: name resolution, connection, TLS, timeout.
     #[error(transparent)]
     Transport(Box<TransportError>),
@@ -38,7 +38,7 @@ impl Error {
     /// The client has already repeated it as far as its [`RetryPolicy`](crate::RetryPolicy) and deadline allowed.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Error::Message(_) | Error::Decode(_) => false,
+            Error::Input(_) | Error::Decode(_) => false,
             Error::Transport(_) => true,
             Error::Api(error) => error.is_retryable(),
         }
@@ -49,7 +49,7 @@ impl Error {
     /// It is safe to repeat the publish with the id from [`deduplication_id`](Self::deduplication_id).
     pub fn is_ambiguous(&self) -> bool {
         let last_attempt = match self {
-            Error::Message(_) => false,
+            Error::Input(_) => false,
             Error::Transport(error) => error.may_have_arrived,
             Error::Api(error) => error.is_ambiguous(),
             Error::Decode(error) => error.is_ambiguous(),
@@ -76,7 +76,7 @@ impl Error {
     /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Error::Message(_) | Error::Transport(_) => None,
+            Error::Input(_) | Error::Transport(_) => None,
             Error::Api(error) => Some(error.status()),
             Error::Decode(error) => Some(error.status),
         }
@@ -95,7 +95,7 @@ impl Error {
 
     fn history(&self) -> Option<&History> {
         match self {
-            Error::Message(_) => None,
+            Error::Input(_) => None,
             Error::Transport(error) => Some(&error.history),
             Error::Api(error) => Some(&error.history),
             Error::Decode(error) => Some(&error.history),
@@ -104,7 +104,7 @@ impl Error {
 
     pub(crate) fn with_history(mut self, history: History) -> Self {
         match &mut self {
-            Error::Message(_) => {}
+            Error::Input(_) => {}
             Error::Transport(error) => error.history = history,
             Error::Api(error) => error.history = history,
             Error::Decode(error) => error.history = history,
@@ -113,9 +113,9 @@ impl Error {
     }
 }
 
-impl From<InvalidMessage> for Error {
-    fn from(mistake: InvalidMessage) -> Self {
-        Error::Message(Box::new(mistake))
+impl From<InvalidInput> for Error {
+    fn from(mistake: InvalidInput) -> Self {
+        Error::Input(Box::new(mistake))
     }
 }
 
@@ -147,15 +147,15 @@ pub(crate) struct History {
     pub(crate) ambiguous: bool,
 }
 
-/// A message has a mistake.
+/// What was to be sent has a mistake: a message, an id, a filter, a list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {field}: {fault}")]
-pub struct InvalidMessage {
+pub struct InvalidInput {
     field: String,
     fault: String,
 }
 
-impl InvalidMessage {
+impl InvalidInput {
     pub(crate) fn new(field: &str, fault: impl fmt::Display) -> Self {
         Self { field: field.to_owned(), fault: fault.to_string() }
     }
@@ -225,6 +225,8 @@ pub(crate) enum Fault {
     NotUnderstood(#[from] serde_json::Error),
     #[error("the URL group has no endpoints")]
     NoEndpoints,
+    #[error("QStash answered for {found} messages of a batch of {expected}")]
+    AnswerCount { expected: usize, found: usize },
 }
 
 impl DecodeError {
@@ -234,7 +236,7 @@ impl DecodeError {
 
     fn is_ambiguous(&self) -> bool {
         // The server said that it has carried out the call; only for a group without endpoints there was nothing to do.
-        matches!(self.fault, Fault::NotUnderstood(_))
+        !matches!(self.fault, Fault::NoEndpoints)
     }
 }
 

@@ -84,28 +84,39 @@
 //! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.
 
 mod api_error;
+mod batch;
 mod callback_target;
+mod check;
 mod client;
 mod config;
 mod config_error;
+mod defaults;
 mod draft;
 mod environment;
 mod error;
 mod message;
+mod options;
 mod published;
+mod publisher;
+mod query;
 mod request;
 mod retry;
 mod settings;
+mod trace;
 mod transport;
 
 pub use api_error::{ApiError, RateLimit, RateLimitKind};
+pub use batch::{BatchError, BatchOutcome, FailedMessage};
 pub use callback_target::CallbackTarget;
+pub use check::CheckError;
 pub use client::Client;
 pub use config::ClientBuilder;
 pub use config_error::ConfigError;
-pub use error::{DecodeError, Error, InvalidMessage, TransportError};
+pub use error::{DecodeError, Error, InvalidInput, TransportError};
 pub use message::{Message, MessageParts};
+pub use options::MessageOptions;
 pub use published::Published;
+pub use publisher::Publisher;
 pub use qstash_types::{
     DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, Method,
     Receipt, Redaction, Region, RetryDelay, Url, UrlGroupName,

@@ -1,22 +1,18 @@
 //! What is to be delivered, where, and how.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use qstash_types::{
-    Deduplication, DeduplicationId, DeliveryOptions, Destination, Label, Redaction, Start, UrlGroupName,
-    header,
+    Deduplication, DeduplicationId, DeliveryOptions, Destination, QueueName, Start, UrlGroupName,
 };
 use serde::Serialize;
 
 use crate::{
-    CallbackTarget, InvalidMessage,
+    InvalidInput,
     draft::{Draft, valid},
-    settings::{self, setters},
+    settings::{option_setters, setters},
 };
 
 /// A request that QStash is to deliver: a destination, a body, and how to go about it.
@@ -54,26 +50,19 @@ pub struct MessageParts {
     pub options: DeliveryOptions,
     /// The headers of [`Message::header`]. The options win over them.
     pub headers: HeaderMap,
-    /// Whether a verb adds a deduplication id when the options have no deduplication.
-    pub(crate) adds_deduplication_id: bool,
+    pub(crate) own_id: OwnId,
 }
 
-/// Headers that [`Message::header`] refuses: what the client and HTTP itself write, and pairs of which at most one may
-/// be sent, so that a setter could not win by name alone.
-static RESERVED: [HeaderName; 12] = [
-    http::header::AUTHORIZATION,
-    http::header::CONNECTION,
-    http::header::CONTENT_LENGTH,
-    http::header::EXPECT,
-    http::header::HOST,
-    http::header::TRANSFER_ENCODING,
-    http::header::UPGRADE,
-    http::header::USER_AGENT,
-    header::DELAY,
-    header::NOT_BEFORE,
-    header::DEDUPLICATION_ID,
-    header::CONTENT_BASED_DEDUPLICATION,
-];
+/// What a verb does about a message without a deduplication of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnId {
+    /// It adds a fresh id.
+    Wanted,
+    /// It has added one, which stands in the options.
+    Added,
+    /// It leaves the message without.
+    Unwanted,
+}
 
 impl Message {
     /// A message to one URL, which is sent and signed byte for byte as it is written here.
@@ -95,7 +84,7 @@ impl Message {
     /// Header: `Content-Type`, `application/json`.
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
         Self(self.0.try_set(|parts| {
-            let json = serde_json::to_vec(value).map_err(|fault| InvalidMessage::new("body", fault))?;
+            let json = serde_json::to_vec(value).map_err(|fault| InvalidInput::new("body", fault))?;
             parts.body = json.into();
             parts.options.content_type = Some(HeaderValue::from_static("application/json"));
             Ok(())
@@ -128,19 +117,18 @@ impl Message {
     }
 
     setters!("Upstash-", options.settings);
+    option_setters!();
 
-    /// The wait between acceptance and the first attempt. Replaces [`not_before`](Self::not_before).
+    /// Sends the message through a queue, which delivers in the order of arrival. The queue is made when it does not
+    /// exist. [`delay`](Self::delay) and [`not_before`](Self::not_before) are refused together with a queue, except on
+    /// a schedule.
     ///
-    /// Header: `Upstash-Delay`, in whole seconds, rounded up.
-    pub fn delay(self, delay: Duration) -> Self {
-        Self(self.0.set(|parts| parts.options.start = Some(Start::After(delay))))
-    }
-
-    /// The earliest time of the first attempt. Replaces [`delay`](Self::delay).
-    ///
-    /// Header: `Upstash-Not-Before`, in whole Unix seconds, rounded up.
-    pub fn not_before(self, time: SystemTime) -> Self {
-        Self(self.0.set(|parts| parts.options.start = Some(Start::At(time))))
+    /// Path: `/v2/enqueue/{queue}/…`; in a batch the field `queue`; header of a schedule: `Upstash-Queue-Name`.
+    pub fn in_queue(self, queue: impl TryInto<QueueName, Error: fmt::Display>) -> Self {
+        Self(self.0.try_set(|parts| {
+            parts.options.queue = Some(valid("queue", queue)?);
+            Ok(())
+        }))
     }
 
     /// Makes messages with the same id, within ten minutes, count as one.
@@ -151,7 +139,7 @@ impl Message {
     /// Header: `Upstash-Deduplication-Id`, free text without colons.
     pub fn deduplication_id(self, id: impl TryInto<DeduplicationId, Error: fmt::Display>) -> Self {
         Self(self.0.try_set(|parts| {
-            parts.options.deduplication = Some(Deduplication::Id(valid("deduplication id", id)?));
+            parts.deduplicate(Some(Deduplication::Id(valid("deduplication id", id)?)), OwnId::Wanted);
             Ok(())
         }))
     }
@@ -161,7 +149,7 @@ impl Message {
     ///
     /// Header: `Upstash-Content-Based-Deduplication`, `true`.
     pub fn deduplicate_by_content(self) -> Self {
-        Self(self.0.set(|parts| parts.options.deduplication = Some(Deduplication::ByContent)))
+        Self(self.0.set(|parts| parts.deduplicate(Some(Deduplication::ByContent), OwnId::Wanted)))
     }
 
     /// Publishes without any deduplication.
@@ -170,71 +158,7 @@ impl Message {
     /// client then repeats only what certainly did not reach the server, and
     /// [`Error::is_ambiguous`](crate::Error::is_ambiguous) tells that the outcome is unknown.
     pub fn without_deduplication(self) -> Self {
-        Self(self.0.set(|parts| {
-            parts.options.deduplication = None;
-            parts.adds_deduplication_id = false;
-        }))
-    }
-
-    /// Whom to call after every attempt, successful or not: a URL or a [`CallbackTarget`].
-    ///
-    /// Headers: `Upstash-Callback` and `Upstash-Callback-…`.
-    pub fn callback(self, target: impl Into<CallbackTarget>) -> Self {
-        Self(self.0.try_set(|parts| {
-            parts.options.callback = Some(target.into().finish("callback")?);
-            Ok(())
-        }))
-    }
-
-    /// Whom to call once when the last attempt has failed: a URL or a [`CallbackTarget`].
-    ///
-    /// Headers: `Upstash-Failure-Callback` and `Upstash-Failure-Callback-…`.
-    pub fn failure_callback(self, target: impl Into<CallbackTarget>) -> Self {
-        Self(self.0.try_set(|parts| {
-            parts.options.failure_callback = Some(target.into().finish("failure callback")?);
-            Ok(())
-        }))
-    }
-
-    /// Adds a label to find the message by in logs and in the dead letter queue.
-    ///
-    /// Header: `Upstash-Label`, joined by commas.
-    pub fn label(self, label: impl TryInto<Label, Error: fmt::Display>) -> Self {
-        Self(self.0.try_set(|parts| {
-            parts.options.labels.push(valid("label", label)?);
-            Ok(())
-        }))
-    }
-
-    /// What logs, the console and reads of the API must not show. The delivery is not affected.
-    ///
-    /// Header: `Upstash-Redact-Fields`.
-    pub fn redact(self, redaction: Redaction) -> Self {
-        Self(self.0.set(|parts| parts.options.redaction = Some(redaction)))
-    }
-
-    /// Delivers every header of the publish request under its own name, in addition to the forwarded ones.
-    ///
-    /// Header: `Upstash-Header-Forward`, `true`.
-    pub fn forward_all_headers(self) -> Self {
-        Self(self.0.set(|parts| parts.options.forward_all_headers = true))
-    }
-
-    /// Adds a header to the publish request itself, under exactly this name: an `Upstash-…` header that has no setter
-    /// here, or one for [`forward_all_headers`](Self::forward_all_headers).
-    ///
-    /// It cannot contradict the setters. A header that a setter writes as well is taken from the setter. Refused are
-    /// headers of which the setters write one of two (`Upstash-Delay`, `Upstash-Not-Before`, `Upstash-Deduplication-Id`,
-    /// `Upstash-Content-Based-Deduplication`), and those that the client or HTTP itself writes, such as `Authorization`.
-    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let name = name.as_ref();
-        Self(self.0.try_set(|parts| {
-            if RESERVED.iter().any(|own| name.eq_ignore_ascii_case(own.as_str())) {
-                let fault = format!("{name} cannot be set here, the client or a setter writes it");
-                return Err(InvalidMessage::new("header", fault));
-            }
-            settings::append("header", &mut parts.headers, name, value.as_ref())
-        }))
+        Self(self.0.set(|parts| parts.deduplicate(None, OwnId::Unwanted)))
     }
 
     /// What has been built so far, for a test or a log.
@@ -242,11 +166,16 @@ impl Message {
     /// # Errors
     ///
     /// The first mistake, if there was one.
-    pub fn parts(&self) -> Result<&MessageParts, &InvalidMessage> {
+    pub fn parts(&self) -> Result<&MessageParts, &InvalidInput> {
         self.0.get()
     }
 
-    pub(crate) fn finish(self) -> Result<MessageParts, InvalidMessage> {
+    /// A message that was taken apart.
+    pub(crate) fn restored(parts: Result<MessageParts, InvalidInput>) -> Self {
+        Self(Draft::new(parts))
+    }
+
+    pub(crate) fn finish(self) -> Result<MessageParts, InvalidInput> {
         self.0.finish()
     }
 }
@@ -267,8 +196,41 @@ impl MessageParts {
             body: Bytes::new(),
             options: DeliveryOptions::default(),
             headers: HeaderMap::new(),
-            adds_deduplication_id: true,
+            own_id: OwnId::Wanted,
         }
+    }
+
+    fn deduplicate(&mut self, deduplication: Option<Deduplication>, own_id: OwnId) {
+        self.options.deduplication = deduplication;
+        self.own_id = own_id;
+    }
+
+    /// Adds what the client adds to a message that is published or enqueued, and checks what a queue cannot do.
+    pub(crate) fn complete(
+        &mut self,
+        fresh_id: impl FnOnce() -> DeduplicationId,
+    ) -> Result<(), InvalidInput> {
+        if self.options.queue.is_some()
+            && let Some(start) = self.options.start
+        {
+            let field = match start {
+                Start::After(_) => "delay",
+                Start::At(_) => "not-before",
+            };
+            return Err(InvalidInput::new(field, "a queue delivers in order and cannot hold a message back"));
+        }
+        if self.options.deduplication.is_none() && self.own_id == OwnId::Wanted {
+            self.deduplicate(Some(Deduplication::Id(fresh_id())), OwnId::Added);
+        }
+        Ok(())
+    }
+
+    /// Every header of the message. The options win over the plain headers.
+    pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
+        let typed = self.options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
+        let mut headers = self.headers.clone();
+        headers.extend(typed);
+        Ok(headers)
     }
 }
 

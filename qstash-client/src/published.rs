@@ -4,7 +4,7 @@ use qstash_types::{MessageId, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::Fault;
+use crate::{error::Fault, trace};
 
 /// A message was accepted: one receipt for a URL, one per endpoint for a URL group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,18 @@ impl Published {
     /// Reads the three shapes that the service and its descriptions know: an object, a list of them, and the list as
     /// `messages` of an object.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Fault> {
+        let published = Self::read(serde_json::from_slice(body)?)?;
+        trace::message_id(published.message_id());
+        Ok(published)
+    }
+
+    pub(crate) fn read(answer: Value) -> Result<Self, Fault> {
         #[derive(Deserialize)]
         struct Group {
             messages: Vec<Receipt>,
         }
 
-        let receipts = match serde_json::from_slice(body)? {
+        let receipts = match answer {
             list @ Value::Array(_) => Vec::deserialize(list)?,
             group if group.get("messages").is_some() => Group::deserialize(group)?.messages,
             single => vec![Receipt::deserialize(single)?],

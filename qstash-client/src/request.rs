@@ -1,55 +1,126 @@
-//! Calls of the API as plain requests. No IO.
+//! Calls of the API as plain values. No IO.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header::AUTHORIZATION, header::USER_AGENT};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+};
 use qstash_types::{Deduplication, DeduplicationId};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{InvalidMessage, message::MessageParts};
+use crate::{InvalidInput, error::Fault, message::MessageParts, query::Query};
 
 /// Where the API is, and who calls it.
+#[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) base_url: String,
     pub(crate) authorization: HeaderValue,
+    pub(crate) user_agent: HeaderValue,
 }
 
-/// A call, ready to be sent.
+impl Api {
+    /// The call as a request. Each attempt sends a copy of it.
+    pub(crate) fn request(&self, call: Call) -> Result<Request<Bytes>, InvalidInput> {
+        let uri = Uri::try_from(format!("{}{}", self.base_url, call.target))
+            .map_err(|fault| InvalidInput::new("destination", fault))?;
+        let mut request = Request::new(call.body);
+        *request.method_mut() = call.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = call.headers;
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        Ok(request)
+    }
+}
+
+/// One call of the API, independent of the server that it will go to.
+#[derive(Clone)]
 pub(crate) struct Call {
-    pub(crate) request: Request<Bytes>,
+    method: Method,
+    /// Path and query, to be appended to the base URL.
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
     /// Whether it does no harm when it arrives twice.
     pub(crate) idempotent: bool,
     pub(crate) deduplication_id: Option<DeduplicationId>,
 }
 
-impl Api {
-    /// `POST /v2/publish/{destination}`, with the destination appended as it is.
-    pub(crate) fn publish(&self, message: MessageParts) -> Result<Call, InvalidMessage> {
-        let destination = message.destination.as_str();
-        let uri = Uri::try_from(format!("{}/v2/publish/{destination}", self.base_url))
-            .map_err(|fault| InvalidMessage::new("destination", fault))?;
-        let typed = message.options.to_headers().map_err(|fault| InvalidMessage::new("header", fault))?;
-        // Replaces the headers of the same names, so that the typed options win.
-        let mut headers = message.headers;
-        headers.extend(typed);
-        Ok(Call {
-            request: self.request(Method::POST, uri, headers, message.body),
-            // All attempts are the same byte for byte, so their content is a deduplication id as well.
-            idempotent: message.options.deduplication.is_some(),
-            deduplication_id: match message.options.deduplication {
-                Some(Deduplication::Id(id)) => Some(id),
-                _ => None,
-            },
-        })
+impl Call {
+    /// A call that may be repeated, with each segment of its path encoded as one.
+    pub(crate) fn new(method: Method, path: &[&str]) -> Self {
+        let target = path.iter().fold("/v2".to_owned(), |target, segment| target + "/" + &encode(segment));
+        Self {
+            method,
+            target,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            idempotent: true,
+            deduplication_id: None,
+        }
     }
 
-    fn request(&self, method: Method, uri: Uri, mut headers: HeaderMap, body: Bytes) -> Request<Bytes> {
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        headers.insert(USER_AGENT, const { HeaderValue::from_static(NAME_AND_VERSION) });
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        request
+    /// A call that makes messages: `POST` to a path that ends with the destination as it is.
+    pub(crate) fn delivering(path: &[&str], message: MessageParts) -> Result<Self, InvalidInput> {
+        let mut call = Self::new(Method::POST, path);
+        call.target = format!("{}/{}", call.target, message.destination.as_str());
+        call.headers = message.to_headers()?;
+        call.body = message.body;
+        // All attempts are the same byte for byte, so their content is a deduplication id as well.
+        call.idempotent = message.options.deduplication.is_some();
+        call.deduplication_id = match message.options.deduplication {
+            Some(Deduplication::Id(id)) => Some(id),
+            _ => None,
+        };
+        Ok(call)
+    }
+
+    /// The same call, which must not be repeated once it may have arrived.
+    pub(crate) fn once(self) -> Self {
+        Self { idempotent: false, ..self }
+    }
+
+    pub(crate) fn query(mut self, query: &Query) -> Self {
+        self.target.push_str(&query.to_string());
+        self
+    }
+
+    pub(crate) fn headers(self, headers: HeaderMap) -> Self {
+        Self { headers, ..self }
+    }
+
+    pub(crate) fn json(self, body: &impl Serialize) -> Self {
+        self.document(serde_json::to_vec(body).expect("the bodies of calls are plain data").into())
+    }
+
+    /// Sends JSON that is written already.
+    pub(crate) fn document(mut self, json: Bytes) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = json;
+        self
     }
 }
 
-const NAME_AND_VERSION: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+/// Reads an answer that is JSON.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    Ok(serde_json::from_slice(body)?)
+}
+
+/// Passes over an answer that says no more than its status.
+#[expect(clippy::unnecessary_wraps, reason = "it stands where other answers are read")]
+pub(crate) fn nothing(_: &[u8]) -> Result<(), Fault> {
+    Ok(())
+}
+
+/// Percent-encodes everything but unreserved characters, for one segment of a path or one value of a query.
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+
 use crate::Error;
 
 /// How often and how soon the client repeats a failed call by itself.
@@ -34,12 +36,18 @@ pub struct RetryPolicy {
     retries: u32,
     first_wait: Duration,
     longest_wait: Duration,
+    leaves_rate_limits: bool,
 }
 
 impl Default for RetryPolicy {
     /// Five repetitions; waits of 100 ms, doubling up to 5 s.
     fn default() -> Self {
-        Self { retries: 5, first_wait: Duration::from_millis(100), longest_wait: Duration::from_secs(5) }
+        Self {
+            retries: 5,
+            first_wait: Duration::from_millis(100),
+            longest_wait: Duration::from_secs(5),
+            leaves_rate_limits: false,
+        }
     }
 }
 
@@ -64,10 +72,16 @@ impl RetryPolicy {
         Self { longest_wait, ..self }
     }
 
+    /// Leaves calls that a rate limit turned away to the caller.
+    pub(crate) fn leaving_rate_limits(self) -> Self {
+        Self { leaves_rate_limits: true, ..self }
+    }
+
     /// How long to wait before the call is repeated, if it is.
     pub(crate) fn decide(&self, failure: &Error, attempt: &Attempt) -> Option<Duration> {
         let allowed = failure.is_retryable() && (attempt.idempotent || !failure.is_ambiguous());
-        if !allowed || attempt.repetitions >= self.retries {
+        let left = self.leaves_rate_limits && failure.status() == Some(StatusCode::TOO_MANY_REQUESTS);
+        if !allowed || left || attempt.repetitions >= self.retries {
             return None;
         }
         let asked_for = failure.retry_after().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! The settings that a message and its callbacks have in common.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use qstash_types::FlowControl;
+pub(crate) use qstash_types::Start;
+use qstash_types::{FlowControl, header};
 
-use crate::InvalidMessage;
+use crate::InvalidInput;
 
 /// Writes the setters. `$prefix` is what the names of their headers start with, `$path` where a draft keeps its
 /// settings.
@@ -73,22 +74,115 @@ macro_rules! setters {
 }
 pub(crate) use setters;
 
+/// Writes the setters of what a message and [`MessageOptions`](crate::MessageOptions) have in common beyond that.
+macro_rules! option_setters {
+    () => {
+        /// The wait between acceptance and the first attempt. Replaces [`not_before`](Self::not_before).
+        ///
+        /// Header: `Upstash-Delay`, in whole seconds, rounded up.
+        pub fn delay(self, delay: std::time::Duration) -> Self {
+            Self(self.0.set(|parts| parts.options.start = Some($crate::settings::Start::After(delay))))
+        }
+
+        /// The earliest time of the first attempt. Replaces [`delay`](Self::delay).
+        ///
+        /// Header: `Upstash-Not-Before`, in whole Unix seconds, rounded up.
+        pub fn not_before(self, time: std::time::SystemTime) -> Self {
+            Self(self.0.set(|parts| parts.options.start = Some($crate::settings::Start::At(time))))
+        }
+
+        /// Whom to call after every attempt, successful or not: a URL or a [`CallbackTarget`](crate::CallbackTarget).
+        ///
+        /// Headers: `Upstash-Callback` and `Upstash-Callback-…`.
+        pub fn callback(self, target: impl Into<$crate::CallbackTarget>) -> Self {
+            Self(self.0.try_set(|parts| {
+                parts.options.callback = Some(target.into().finish("callback")?);
+                Ok(())
+            }))
+        }
+
+        /// Whom to call once when the last attempt has failed: a URL or a [`CallbackTarget`](crate::CallbackTarget).
+        ///
+        /// Headers: `Upstash-Failure-Callback` and `Upstash-Failure-Callback-…`.
+        pub fn failure_callback(self, target: impl Into<$crate::CallbackTarget>) -> Self {
+            Self(self.0.try_set(|parts| {
+                parts.options.failure_callback = Some(target.into().finish("failure callback")?);
+                Ok(())
+            }))
+        }
+
+        /// Adds a label to find the message by in logs and in the dead letter queue.
+        ///
+        /// Header: `Upstash-Label`, joined by commas.
+        pub fn label(self, label: impl TryInto<$crate::Label, Error: std::fmt::Display>) -> Self {
+            Self(self.0.try_set(|parts| {
+                parts.options.labels.push($crate::draft::valid("label", label)?);
+                Ok(())
+            }))
+        }
+
+        /// What logs, the console and reads of the API must not show. The delivery is not affected.
+        ///
+        /// Header: `Upstash-Redact-Fields`.
+        pub fn redact(self, redaction: $crate::Redaction) -> Self {
+            Self(self.0.set(|parts| parts.options.redaction = Some(redaction)))
+        }
+
+        /// Delivers every header of the publish request under its own name, in addition to the forwarded ones.
+        ///
+        /// Header: `Upstash-Header-Forward`, `true`.
+        pub fn forward_all_headers(self) -> Self {
+            Self(self.0.set(|parts| parts.options.forward_all_headers = true))
+        }
+
+        /// Adds a header under exactly this name, for QStash itself: an `Upstash-…` header that has no setter
+        /// here, or one for [`forward_all_headers`](Self::forward_all_headers).
+        ///
+        /// It cannot contradict the setters. A header that a setter writes as well is taken from the setter. Refused are
+        /// headers of which the setters write one of two (`Upstash-Delay`, `Upstash-Not-Before`, `Upstash-Deduplication-Id`,
+        /// `Upstash-Content-Based-Deduplication`), and those that the client or HTTP itself writes, such as `Authorization`.
+        pub fn header(self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+            Self(self.0.try_set(|parts| {
+                $crate::settings::append_raw(&mut parts.headers, name.as_ref(), value.as_ref())
+            }))
+        }
+    };
+}
+pub(crate) use option_setters;
+
+/// Headers that `header` refuses: what the client and HTTP itself write, and pairs of which at most one may
+/// be sent, so that a setter could not win by name alone.
+static RESERVED: [HeaderName; 12] = [
+    http::header::AUTHORIZATION,
+    http::header::CONNECTION,
+    http::header::CONTENT_LENGTH,
+    http::header::EXPECT,
+    http::header::HOST,
+    http::header::TRANSFER_ENCODING,
+    http::header::UPGRADE,
+    http::header::USER_AGENT,
+    header::DELAY,
+    header::NOT_BEFORE,
+    header::DEDUPLICATION_ID,
+    header::CONTENT_BASED_DEDUPLICATION,
+];
+
 /// A method that QStash delivers with.
-pub(crate) fn deliverable(method: Method) -> Result<Method, InvalidMessage> {
+pub(crate) fn deliverable(method: Method) -> Result<Method, InvalidInput> {
     match method {
         Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Ok(method),
         other => {
             let fault = format!("{other} is none of GET, POST, PUT, PATCH and DELETE");
-            Err(InvalidMessage::new("method", fault))
+            Err(InvalidInput::new("method", fault))
         }
     }
 }
 
 /// Flow control that has a limit.
-pub(crate) fn limiting(flow_control: FlowControl) -> Result<FlowControl, InvalidMessage> {
+pub(crate) fn limiting(flow_control: FlowControl) -> Result<FlowControl, InvalidInput> {
     match flow_control.limits.check() {
         Ok(()) => Ok(flow_control),
-        Err(fault) => Err(InvalidMessage::new("flow control", fault)),
+        Err(fault) => Err(InvalidInput::new("flow control", fault)),
     }
 }
 
@@ -98,12 +192,21 @@ pub(crate) fn append(
     headers: &mut HeaderMap,
     name: &str,
     value: &[u8],
-) -> Result<(), InvalidMessage> {
-    let fault = |text: String| InvalidMessage::new(field, text);
+) -> Result<(), InvalidInput> {
+    let fault = |text: String| InvalidInput::new(field, text);
     let parsed: HeaderName = name.parse().map_err(|_| fault(format!("{name:?} is not a header name")))?;
     let mut value = HeaderValue::from_bytes(value)
         .map_err(|_| fault(format!("the value of {parsed} contains a control character")))?;
     // Such values are often credentials: this keeps them out of `Debug` and of HTTP/2 compression tables.
     value.set_sensitive(true);
     headers.try_append(parsed, value).map(drop).map_err(|error| fault(error.to_string()))
+}
+
+/// Adds a header that is no setter's.
+pub(crate) fn append_raw(headers: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), InvalidInput> {
+    if RESERVED.iter().any(|own| name.eq_ignore_ascii_case(own.as_str())) {
+        let fault = format!("{name} cannot be set here, the client or a setter writes it");
+        return Err(InvalidInput::new("header", fault));
+    }
+    append("header", headers, name, value)
 }

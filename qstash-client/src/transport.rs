@@ -31,7 +31,11 @@ pub(crate) fn from_reqwest(client: reqwest::Client) -> Transport {
 }
 
 /// The default transport for a base URL.
-pub(crate) fn for_base_url(base_url: &str, connect_timeout: Duration) -> Result<Transport, SetupError> {
+pub(crate) fn for_base_url(
+    base_url: &str,
+    connect_timeout: Duration,
+    proxy: Option<&str>,
+) -> Result<Transport, SetupError> {
     let url = reqwest::Url::parse(base_url).map_err(|error| SetupError::Url(error.to_string()))?;
     let mut builder = reqwest::Client::builder()
         .connect_timeout(connect_timeout)
@@ -39,6 +43,10 @@ pub(crate) fn for_base_url(base_url: &str, connect_timeout: Duration) -> Result<
         .redirect(redirect::Policy::none());
     if is_loopback(&url) {
         builder = builder.no_proxy();
+    }
+    if let Some(proxy) = proxy {
+        // The cause may hold the password.
+        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| SetupError::Proxy)?);
     }
     if url.scheme() == "https" {
         if cfg!(not(feature = "__tls")) {
@@ -62,6 +70,8 @@ fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuild
 pub(crate) enum SetupError {
     /// The base URL does not parse.
     Url(String),
+    /// The proxy is no URL.
+    Proxy,
     /// The base URL needs TLS, which is not compiled in.
     NoTls,
     /// TLS could not be set up.

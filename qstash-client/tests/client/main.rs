@@ -2,12 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+mod batch;
+mod check;
 mod configuration;
+mod defaults;
 mod errors;
+mod faults;
 mod message;
 mod process;
 mod publish;
+mod publisher;
 mod retry;
 mod support;
 mod targets;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod transport;

@@ -89,7 +89,7 @@ async fn a_mistake_is_named_and_no_request_leaves() {
     let client = server.client();
     for (message, field, words) in mistakes() {
         let error = client.publish(message).await.expect_err(field);
-        let Error::Message(mistake) = &error else {
+        let Error::Input(mistake) = &error else {
             panic!("{field}: {error:?}");
         };
         assert_eq!(mistake.field(), field, "{mistake}");

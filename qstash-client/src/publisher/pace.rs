@@ -1,0 +1,67 @@
+//! How fast calls may be made.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::StatusCode;
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    Client, Error,
+    batch::{Batch, Results, answers},
+    config::DEDUPLICATION_WINDOW,
+};
+
+/// A server whose clock is behind names a time that is over.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// When the next call may be made. All calls of a publisher share it.
+#[derive(Clone, Default)]
+pub(super) struct Pace(Arc<Mutex<Option<Instant>>>);
+
+impl Pace {
+    /// Sends a batch as soon as no rate limit is in the way.
+    pub(super) async fn send(self, mut batch: Batch, client: &Client) -> Results {
+        let call = batch.call();
+        let expected = batch.messages.len();
+        self.wait().await;
+        let start = Instant::now();
+        loop {
+            let answers = client.call(call.clone(), |body| answers(body, expected)).await;
+            let Some(pause) = answers.as_ref().err().and_then(|error| pause(error, start.elapsed())) else {
+                return batch.results(answers);
+            };
+            self.hold(pause);
+            self.wait().await;
+        }
+    }
+
+    async fn wait(&self) {
+        while let Some(end) = self.end().filter(|end| *end > Instant::now()) {
+            sleep_until(end).await;
+        }
+    }
+
+    fn hold(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *own = (*own).max(Some(end));
+    }
+
+    fn end(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to wait after a failure before the same call is made again; absent when it must not be.
+fn pause(error: &Error, since_start: Duration) -> Option<Duration> {
+    if error.status() != Some(StatusCode::TOO_MANY_REQUESTS) {
+        return None;
+    }
+    let pause = error.retry_after().unwrap_or(Duration::from_secs(1)).max(SHORTEST_PAUSE);
+    // An earlier attempt may have been accepted; QStash must still remember it when the call arrives again.
+    let remembered = since_start.saturating_add(pause) < DEDUPLICATION_WINDOW / 2;
+    (remembered || !error.is_ambiguous()).then_some(pause)
+}

@@ -1,0 +1,229 @@
+//! Streams of messages: batching, order, back-pressure, rate limits.
+
+use std::{
+    collections::HashSet,
+    num::NonZeroUsize,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use http::{Request, Response, StatusCode};
+use qstash_client::{Client, Error, Message, TransportError};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::Script;
+
+fn number(of: usize) -> NonZeroUsize {
+    NonZeroUsize::new(of).unwrap()
+}
+
+fn messages(count: usize) -> impl Stream<Item = Message> {
+    stream::iter(0..count).map(|number| Message::to("https://example.com").json(&number))
+}
+
+/// What happens to one call before or after it is carried out.
+#[derive(Clone, Copy)]
+enum Fault {
+    None,
+    LostRequest,
+    LostAnswer,
+    Limited { seconds: u64 },
+}
+
+/// A server that deduplicates, and answers after a second of its time.
+#[derive(Clone)]
+struct Server {
+    state: Arc<State>,
+    fault: fn(usize) -> Fault,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Mutex<Vec<(Instant, usize)>>,
+    open: AtomicUsize,
+    most_open: AtomicUsize,
+    ids: Mutex<HashSet<String>>,
+    bodies: Mutex<Vec<String>>,
+}
+
+impl Server {
+    fn new(fault: fn(usize) -> Fault) -> Self {
+        Self { state: Arc::default(), fault }
+    }
+
+    fn client(&self) -> Client {
+        let server = self.clone();
+        let transport = tower::service_fn(move |request| server.clone().serve(request));
+        Script::default().builder().transport(transport).build().unwrap()
+    }
+
+    async fn serve(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let state = &self.state;
+        let items: Vec<Value> = serde_json::from_slice(request.body()).unwrap();
+        let call = {
+            let mut calls = state.calls.lock().unwrap();
+            calls.push((Instant::now(), items.len()));
+            calls.len() - 1
+        };
+        let open = state.open.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_open.fetch_max(open, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        state.open.fetch_sub(1, Ordering::SeqCst);
+        let fault = (self.fault)(call);
+        match fault {
+            Fault::LostRequest => return Err(TransportError::not_sent("refused")),
+            Fault::Limited { seconds } => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+                response.headers_mut().insert("burst-ratelimit-reset", (now + seconds).into());
+                return Ok(response);
+            }
+            Fault::None | Fault::LostAnswer => {}
+        }
+        let answers = items.iter().map(|item| self.accept(item)).collect::<Vec<_>>();
+        if let Fault::LostAnswer = fault {
+            return Err(TransportError::interrupted("reset"));
+        }
+        Ok(Response::new(serde_json::to_vec(&answers).unwrap().into()))
+    }
+
+    fn accept(&self, item: &Value) -> Value {
+        let body = item["body"].as_str().unwrap();
+        let id = item["headers"]["upstash-deduplication-id"].as_str().unwrap();
+        if self.state.ids.lock().unwrap().insert(id.to_owned()) {
+            self.state.bodies.lock().unwrap().push(body.to_owned());
+        }
+        json!({ "messageId": format!("msg_{body}") })
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.state.calls.lock().unwrap().iter().map(|(_, size)| *size).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_message_gets_its_receipt_in_order_and_exists_once_although_calls_are_lost() {
+    let server = Server::new(|call| match call % 7 {
+        2 => Fault::LostRequest,
+        5 => Fault::LostAnswer,
+        _ => Fault::None,
+    });
+    let publisher = server.client().publisher().batch_messages(number(10)).in_flight(number(4));
+    let results: Vec<_> = publisher.publish(messages(1005)).collect().await;
+
+    assert_eq!(results.len(), 1005);
+    for (number, result) in results.into_iter().enumerate() {
+        let published = result.unwrap();
+        assert_eq!(published.message_id().as_str(), format!("msg_{number}"));
+        assert!(!published.is_duplicate());
+    }
+    let mut bodies: Vec<usize> =
+        server.state.bodies.lock().unwrap().iter().map(|body| body.parse().unwrap()).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, (0..1005).collect::<Vec<_>>());
+    assert_eq!(server.state.most_open.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_messages_wait_for_others_only_so_long() {
+    let server = Server::new(|_| Fault::None);
+    let slow = messages(3).then(|message| async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        message
+    });
+    let start = Instant::now();
+    let publisher = server.client().publisher().longest_wait(Duration::from_millis(500));
+    let results: Vec<_> = publisher.publish(slow).collect().await;
+    assert_eq!(results.len(), 3);
+    assert_eq!(server.sizes(), [2, 1]);
+    let calls = server.state.calls.lock().unwrap();
+    let times: Vec<_> = calls.iter().map(|(time, _)| (*time - start).as_millis()).collect();
+    assert!((900..910).contains(&times[0]), "the first came at 400 ms and waited 500: {times:?}");
+    assert!((1200..1210).contains(&times[1]), "the end of the stream waits for nothing: {times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_is_taken_while_the_calls_under_way_are_full() {
+    let server = Server::new(|_| Fault::None);
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = taken.clone();
+    let source = messages(10_000).inspect(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let publisher = server.client().publisher().batch_messages(number(10)).in_flight(number(2));
+    let mut results = pin!(publisher.publish(source));
+
+    assert!(results.next().now_or_never().is_none());
+    assert_eq!(taken.load(Ordering::SeqCst), 20);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(taken.load(Ordering::SeqCst), 20, "nobody has asked for a result");
+    results.next().await.unwrap().unwrap();
+    assert!(taken.load(Ordering::SeqCst) <= 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_holds_back_every_call_until_it_is_over() {
+    // An hour is far beyond the deadline of a call.
+    let server = Server::new(|call| if call == 1 { Fault::Limited { seconds: 3600 } } else { Fault::None });
+    let publisher = server.client().publisher().batch_messages(number(1)).in_flight(number(2));
+    let start = Instant::now();
+    let results: Vec<_> = publisher.publish(messages(6)).collect().await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let calls = server.state.calls.lock().unwrap();
+    assert_eq!(calls.len(), 7, "one was made again");
+    let during = calls.iter().filter(|(time, _)| {
+        let since = time.duration_since(start);
+        since > Duration::from_secs(1) && since < Duration::from_secs(3590)
+    });
+    assert_eq!(during.count(), 0, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_with_a_mistake_comes_back_in_its_place() {
+    let server = Server::new(|_| Fault::None);
+    let source = messages(5).enumerate().map(|(number, message)| match number {
+        1 => message.label("a,b"),
+        3 => message.body(vec![0xff]),
+        _ => message,
+    });
+    let results: Vec<_> = server.client().publisher().publish(source).collect().await;
+    let [Ok(_), Err(label), Ok(_), Err(body), Ok(last)] = &results[..] else {
+        panic!("{results:?}");
+    };
+    assert_eq!(last.message_id().as_str(), "msg_4");
+    for (failed, field) in [(label, "label"), (body, "body")] {
+        let Some(Error::Input(mistake)) = failed.error() else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(mistake.field(), field);
+    }
+    assert!(label.message().parts().is_err());
+    assert_eq!(body.message().parts().unwrap().body.as_ref(), [0xff]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_handed_over_comes_back_with_its_id() {
+    let server = Server::new(|_| Fault::LostRequest);
+    let results: Vec<_> = server.client().publisher().publish(messages(2)).collect().await;
+    for result in results {
+        let failed = result.unwrap_err();
+        assert!(failed.is_retryable() && !failed.is_ambiguous());
+        assert!(failed.message().parts().unwrap().options.deduplication.is_some());
+    }
+    assert_eq!(server.sizes(), [2; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_stream_makes_no_call() {
+    let server = Server::new(|_| Fault::None);
+    assert_eq!(server.client().publisher().publish(messages(0)).count().await, 0);
+    assert!(server.sizes().is_empty());
+}

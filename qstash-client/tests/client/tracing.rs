@@ -1,0 +1,115 @@
+//! What a call leaves in the traces.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use qstash_client::{Message, RetryPolicy};
+use tracing::{
+    Subscriber,
+    field::{Field, Visit},
+    instrument::WithSubscriber,
+    span,
+};
+use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt, registry};
+
+use crate::support::{Script, interrupted, ok, status};
+
+type Fields = BTreeMap<&'static str, String>;
+
+/// The spans and events of a test.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<(&'static str, Fields)>>>);
+
+struct Reader<'a>(&'a mut Fields);
+
+impl Visit for Reader<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Recorder {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
+        let mut fields = Fields::new();
+        attributes.record(&mut Reader(&mut fields));
+        self.0.lock().unwrap().push((attributes.metadata().name(), fields));
+    }
+
+    fn on_record(&self, _: &span::Id, values: &span::Record<'_>, _: Context<'_, S>) {
+        let mut spans = self.0.lock().unwrap();
+        values.record(&mut Reader(&mut spans.last_mut().unwrap().1));
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::new();
+        event.record(&mut Reader(&mut fields));
+        self.0.lock().unwrap().insert(0, ("event", fields));
+    }
+}
+
+/// The spans of what a message leaves behind.
+async fn traced(server: &Script, message: Message) -> Vec<(&'static str, Fields)> {
+    let recorder = Recorder::default();
+    let policy = RetryPolicy::default().first_wait(std::time::Duration::ZERO);
+    let client = server.builder().retry(policy).build().unwrap();
+    let _ = client.publish(message).with_subscriber(registry().with(recorder.clone())).await;
+    let spans = recorder.0.lock().unwrap();
+    spans.iter().filter(|(name, _)| matches!(*name, "qstash" | "event")).cloned().collect()
+}
+
+fn fields<'a>(expected: impl IntoIterator<Item = (&'static str, &'a str)>) -> Fields {
+    expected.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_call_is_one_span_with_everything_that_helps_and_nothing_that_is_secret() {
+    let server = Script::new([interrupted(), status(503, "CANARY"), ok(r#"{"messageId":"msg_7"}"#)]);
+    let message = Message::to("https://user:CANARY@jobs.example.com:8443/CANARY?key=CANARY")
+        .text("CANARY")
+        .forward("authorization", "CANARY")
+        .in_queue("emails");
+    let mut spans = traced(&server, message).await;
+    let (_, span) = spans.pop().unwrap();
+    assert_eq!(
+        span,
+        fields([
+            ("method", "POST"),
+            ("resource", "enqueue"),
+            ("destination.host", "jobs.example.com"),
+            ("message_id", "msg_7"),
+            ("attempts", "3"),
+            ("status", "200"),
+        ])
+    );
+    assert_eq!(spans.len(), 2, "each repetition is an event: {spans:?}");
+    let shown = format!("{spans:?} {span:?}");
+    assert!(!shown.contains("CANARY") && !shown.contains("token-of-a-test"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_url_group_has_no_host_and_a_failure_no_message() {
+    let server = Script::new([status(404, r#"{"error":"unknown"}"#)]);
+    let mut spans = traced(&server, Message::to_url_group("signups")).await;
+    let (_, span) = spans.pop().unwrap();
+    assert_eq!(
+        span,
+        fields([("method", "POST"), ("resource", "publish"), ("attempts", "1"), ("status", "404")])
+    );
+    assert!(spans.is_empty());
+}
+
+#[tokio::test]
+async fn an_ipv6_host_is_kept_whole() {
+    let server = Script::default();
+    let spans = traced(&server, Message::to("http://[::1]:8080/x")).await;
+    assert_eq!(spans[0].1["destination.host"], "[::1]");
+    let spans = traced(&server, Message::to("http://[::1]/x")).await;
+    assert_eq!(spans[0].1["destination.host"], "[::1]");
+}
