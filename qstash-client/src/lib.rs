@@ -47,6 +47,12 @@
 //! # }
 //! ```
 //!
+//! # Many messages
+//!
+//! [`Client::batch`] hands over many messages in few calls, and tells for each what became of it.
+//! [`Client::publisher`] does so for a stream of any length, in order, in little memory, and at the pace that QStash
+//! allows.
+//!
 //! # Without a network
 //!
 //! Every call is an `http::Request<Bytes>` that goes through a [`tower::Service`]. [`ClientBuilder::transport`] replaces
@@ -80,6 +86,7 @@
 //! | `rustls` (default) | TLS by rustls with aws-lc-rs, and the certificates of the operating system |
 //! | `rustls-no-provider` | the same with the crypto provider that the application has installed |
 //! | `native-tls` | TLS by the operating system |
+//! | `tracing` | a span `qstash` for each call: method, resource, host of the destination, message id, attempts, status |
 //!
 //! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.
 

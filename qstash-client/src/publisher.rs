@@ -31,7 +31,7 @@ use crate::{
 /// while let Some(result) = results.next().await {
 ///     match result {
 ///         Ok(published) => println!("{}", published.message_id()),
-///         Err(failed) => println!("{failed}, {:?}", failed.into_message()), // keep it, or publish it again
+///         Err(failed) => println!("{failed}: {:?}", failed.message()), // keep it, or publish it again
 ///     }
 /// }
 /// # }

@@ -80,13 +80,15 @@ impl Server {
 
     pub(crate) fn seen(&self) -> Seen {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let messages_enqueued =
+            |times: fn(u8) -> bool| state.enqueued.iter().filter(|own| times(**own)).count();
         Seen {
             calls: state.calls,
             lost_calls: state.lost_calls,
             lost_answers: state.lost_answers,
             repeated: state.repeated,
-            missing: state.enqueued.iter().filter(|count| **count == 0).count(),
-            doubled: state.enqueued.iter().filter(|count| **count > 1).count(),
+            missing: messages_enqueued(|times| times == 0),
+            doubled: messages_enqueued(|times| times > 1),
         }
     }
 }
@@ -95,7 +97,7 @@ impl State {
     /// Carries out a call, and gives the answer unless the connection is to be dropped.
     fn call(&mut self, document: &[u8]) -> Option<String> {
         self.calls += 1;
-        let dropped = self.calls % DROP_ONE_IN == 0;
+        let dropped = self.calls.is_multiple_of(DROP_ONE_IN);
         if dropped && self.lost_calls == self.lost_answers {
             self.lost_calls += 1;
             return None;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, mem, str::Utf8Error};
 
-use http::{HeaderMap, HeaderValue, Method, header::GetAll};
+use http::{HeaderMap, HeaderName, Method};
 use qstash_types::QueueName;
 use serde::{
     Serialize, Serializer,
@@ -96,7 +96,7 @@ fn write_item(
 fn headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(headers.keys_len()))?;
     for name in headers.keys() {
-        let text = joined(headers.get_all(name)).map_err(|_| {
+        let text = joined(headers, name).map_err(|_| {
             S::Error::custom(format_args!("the value of {name} is not UTF-8, and a batch carries text alone"))
         })?;
         map.serialize_entry(name.as_str(), &text)?;
@@ -105,8 +105,8 @@ fn headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S
 }
 
 /// The values of a header as one, which means the same in HTTP.
-fn joined(values: GetAll<'_, HeaderValue>) -> Result<Cow<'_, str>, Utf8Error> {
-    let mut texts = values.iter().map(|value| str::from_utf8(value.as_bytes()));
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Cow<'a, str>, Utf8Error> {
+    let mut texts = headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()));
     let first = Cow::Borrowed(texts.next().transpose()?.unwrap_or_default());
     texts.try_fold(first, |joined, text| Ok(Cow::Owned(format!("{joined}, {}", text?))))
 }

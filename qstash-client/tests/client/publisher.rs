@@ -121,9 +121,9 @@ async fn every_message_gets_its_receipt_in_order_and_exists_once_although_calls_
 
     assert_eq!(results.len(), 1005);
     for (number, result) in results.into_iter().enumerate() {
-        let published = result.unwrap();
-        assert_eq!(published.message_id().as_str(), format!("msg_{number}"));
-        assert!(!published.is_duplicate());
+        let receipt = result.unwrap().receipts()[0].clone();
+        assert_eq!(receipt.message_id.as_str(), format!("msg_{number}"));
+        assert!(!receipt.deduplicated);
     }
     let mut bodies: Vec<usize> =
         server.state.bodies.lock().unwrap().iter().map(|body| body.parse().unwrap()).collect();

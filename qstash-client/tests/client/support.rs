@@ -143,7 +143,7 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>, answer: Arc
     let _ = stream.write_all(&answer).await;
 }
 
-fn is_complete(request: &[u8]) -> bool {
+pub(crate) fn is_complete(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
