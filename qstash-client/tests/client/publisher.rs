@@ -171,35 +171,57 @@ async fn no_message_is_taken_while_the_calls_under_way_are_full() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_holds_back_every_call_until_it_is_over() {
-    // An hour is far beyond the deadline of a call.
-    let server = Server::new(|call| if call == 1 { Fault::Limited { seconds: 3600 } } else { Fault::None });
-    let publisher = server.client().publisher().batch_messages(number(1)).in_flight(number(2));
-    let start = Instant::now();
-    let results: Vec<_> = publisher.publish(messages(6)).collect().await;
-    assert!(results.iter().all(Result::is_ok), "{results:?}");
-    let calls = server.state.calls.lock().unwrap();
-    assert_eq!(calls.len(), 7, "one was made again");
-    let during = calls.iter().filter(|(time, _)| {
-        let since = time.duration_since(start);
-        since > Duration::from_secs(1) && since < Duration::from_secs(3590)
+    // Within the deadline of a call, and far beyond it.
+    let short: fn(usize) -> Fault =
+        |call| if call == 1 { Fault::Limited { seconds: 30 } } else { Fault::None };
+    let long: fn(usize) -> Fault =
+        |call| if call == 1 { Fault::Limited { seconds: 3600 } } else { Fault::None };
+    for (fault, seconds) in [(short, 30), (long, 3600)] {
+        let server = Server::new(fault);
+        let publisher = server.client().publisher().batch_messages(number(1)).in_flight(number(3));
+        let start = Instant::now();
+        let results: Vec<_> = publisher.publish(messages(9)).collect().await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        let calls = server.state.calls.lock().unwrap();
+        assert_eq!(calls.len(), 10, "one was made again");
+        let during = calls.iter().filter(|(time, _)| {
+            let since = time.duration_since(start);
+            since > Duration::ZERO && since < Duration::from_secs(seconds - 3)
+        });
+        assert_eq!(during.count(), 0, "{calls:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_not_waited_for_when_qstash_may_have_forgotten_the_ids_by_then() {
+    let server = Server::new(|call| match call {
+        0 => Fault::LostAnswer,
+        1 => Fault::Limited { seconds: 3600 },
+        _ => Fault::None,
     });
-    assert_eq!(during.count(), 0, "{calls:?}");
+    let results: Vec<_> = server.client().publisher().publish(messages(1)).collect().await;
+    let [Err(failed)] = &results[..] else {
+        panic!("{results:?}");
+    };
+    assert!(failed.is_ambiguous() && failed.is_retryable());
+    assert_eq!(server.sizes(), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_with_a_mistake_comes_back_in_its_place() {
     let server = Server::new(|_| Fault::None);
-    let source = messages(5).enumerate().map(|(number, message)| match number {
+    let source = messages(6).enumerate().map(|(number, message)| match number {
         1 => message.label("a,b"),
         3 => message.body(vec![0xff]),
+        4 => message.header("x-own", [0xff]),
         _ => message,
     });
     let results: Vec<_> = server.client().publisher().publish(source).collect().await;
-    let [Ok(_), Err(label), Ok(_), Err(body), Ok(last)] = &results[..] else {
+    let [Ok(_), Err(label), Ok(_), Err(body), Err(header), Ok(last)] = &results[..] else {
         panic!("{results:?}");
     };
-    assert_eq!(last.message_id().as_str(), "msg_4");
-    for (failed, field) in [(label, "label"), (body, "body")] {
+    assert_eq!(last.message_id().as_str(), "msg_5");
+    for (failed, field) in [(label, "label"), (body, "body"), (header, "header")] {
         let Some(Error::Input(mistake)) = failed.error() else {
             panic!("{failed:?}");
         };
