@@ -142,8 +142,9 @@ impl ClientBuilder {
 
     /// How every message is delivered that does not say otherwise: published, enqueued, in a batch or on a schedule.
     ///
-    /// What a message sets itself wins, setting by setting. Headers are added that the message has none of. A delay does
-    /// not apply in queues, which know none.
+    /// What a message sets itself wins, setting by setting; forwarded and plain headers win name by name. Only a plain
+    /// [`header`](crate::Message::header) of a message does not win over a setter here, as it never does over a setter. A
+    /// delay does not apply in queues, which know none.
     ///
     /// ```
     /// use qstash_client::{Client, MessageOptions};

@@ -228,6 +228,9 @@ impl MessageParts {
     /// Every header of the message. The options win over the plain headers.
     pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
         let typed = self.options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
+        if self.headers.is_empty() {
+            return Ok(typed);
+        }
         let mut headers = self.headers.clone();
         headers.extend(typed);
         Ok(headers)
