@@ -9,7 +9,7 @@ use std::{
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use super::pace::Pace;
 use crate::{
@@ -44,9 +44,9 @@ pin_project! {
         limits: BatchLimits,
         longest_wait: Duration,
         batch: Batch,
-        // Runs from the first message of the batch.
+        // Runs from the first message of the batch, as long as there is one.
         #[pin]
-        timer: Sleep,
+        timer: Option<Sleep>,
         // Comes after the batch that is given out before it.
         mistake: Option<FailedMessage>,
     }
@@ -61,7 +61,7 @@ impl<S> Batches<S> {
             limits,
             longest_wait,
             batch: Batch::default(),
-            timer: sleep(longest_wait),
+            timer: None,
             mistake: None,
         }
     }
@@ -85,13 +85,15 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                     *this.ended = true;
                     return Poll::Ready(this.batch.take().map(Step::Batch));
                 }
-                Poll::Pending if this.batch.messages.is_empty() => return Poll::Pending,
                 Poll::Pending => {
-                    ready!(this.timer.as_mut().poll(context));
+                    let Some(timer) = this.timer.as_mut().as_pin_mut() else {
+                        return Poll::Pending;
+                    };
+                    ready!(timer.poll(context));
+                    this.timer.set(None);
                     return Poll::Ready(this.batch.take().map(Step::Batch));
                 }
             };
-            let before = this.batch.messages.len();
             let full = match add(message, this.batch, this.client, *this.limits) {
                 Ok(full) => full,
                 Err(mistake) => {
@@ -99,8 +101,10 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                     this.batch.take()
                 }
             };
-            if before == 0 || full.is_some() {
-                this.timer.as_mut().reset(Instant::now() + *this.longest_wait);
+            if this.batch.messages.is_empty() {
+                this.timer.set(None);
+            } else if full.is_some() || this.timer.is_none() {
+                this.timer.set(Some(sleep(*this.longest_wait)));
             }
             if let Some(full) = full {
                 return Poll::Ready(Some(Step::Batch(full)));

@@ -17,6 +17,9 @@ use crate::{
 /// A server whose clock is behind names a time that is over.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// The quotas of QStash are those of a day.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// When the next call may be made. All calls of a publisher share it.
 #[derive(Clone, Default)]
 pub(super) struct Pace(Arc<Mutex<Option<Instant>>>);
@@ -60,7 +63,7 @@ fn pause(error: &Error, since_start: Duration) -> Option<Duration> {
     if error.status() != Some(StatusCode::TOO_MANY_REQUESTS) {
         return None;
     }
-    let pause = error.retry_after().unwrap_or(Duration::from_secs(1)).max(SHORTEST_PAUSE);
+    let pause = error.retry_after().unwrap_or(Duration::from_secs(1)).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     // An earlier attempt may have been accepted; QStash must still remember it when the call arrives again.
     let remembered = since_start.saturating_add(pause) < DEDUPLICATION_WINDOW / 2;
     (remembered || !error.is_ambiguous()).then_some(pause)

@@ -18,7 +18,7 @@ use qstash_client::{Client, Error, Message, TransportError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::Script;
+use crate::support::{Script, ok, status, with_headers};
 
 fn number(of: usize) -> NonZeroUsize {
     NonZeroUsize::new(of).unwrap()
@@ -135,7 +135,7 @@ async fn every_message_gets_its_receipt_in_order_and_exists_once_although_calls_
 #[tokio::test(start_paused = true)]
 async fn a_few_messages_wait_for_others_only_so_long() {
     let server = Server::new(|_| Fault::None);
-    let slow = messages(3).then(|message| async {
+    let slow = messages(3).then(|message| async move {
         tokio::time::sleep(Duration::from_millis(400)).await;
         message
     });
@@ -241,6 +241,25 @@ async fn what_cannot_be_handed_over_comes_back_with_its_id() {
         assert!(failed.message().parts().unwrap().options.deduplication.is_some());
     }
     assert_eq!(server.sizes(), [2; 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_eternity_is_asked_again_the_next_day() {
+    let script = Script::new([
+        with_headers(status(429, ""), &[("retry-after", u64::MAX.to_string())]),
+        ok(r#"[{"messageId":"msg_0"}]"#),
+    ]);
+    let start = Instant::now();
+    let publisher = script.client().publisher().longest_wait(Duration::MAX);
+    let results: Vec<_> = publisher.publish(messages(1)).collect().await;
+    assert!(results[0].is_ok(), "{results:?}");
+    assert_eq!(start.elapsed().as_secs(), 24 * 60 * 60);
+}
+
+#[test]
+fn the_stream_of_results_can_move_between_threads_and_be_made_anywhere() {
+    fn assert_send<T: Send>(_: &T) {}
+    assert_send(&Server::new(|_| Fault::None).client().publisher().publish(messages(1)));
 }
 
 #[tokio::test(start_paused = true)]
