@@ -124,8 +124,8 @@ struct Writer {
 
 impl Writer {
     fn put(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), InvalidHeader> {
-        let full = InvalidHeader::new(&name, &"too many headers");
-        self.headers.try_append(name, value).map(drop).map_err(|_| full)
+        let appended = self.headers.try_append(&name, value);
+        appended.map(drop).map_err(|_| InvalidHeader::new(&name, &"too many headers"))
     }
 
     fn text(&mut self, name: &HeaderName, text: &str) -> Result<(), InvalidHeader> {
