@@ -3,11 +3,10 @@
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode, request::Parts};
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use qstash_types::SigningKeys;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -18,14 +17,18 @@ use tracing::{debug, warn};
 use crate::{
     broker::LONGEST_BODY,
     gate::Gate,
+    keyring::Keyring,
+    query::percent_decoded,
     reply::{Refusal, Reply},
-    routes::{dlq, keys, logs, messages, publish},
+    routes::{batch, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
     worker::Handle,
 };
 
 /// How long a client may take to send the head of a request, or its body.
 const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
+/// The longest body of a batch.
+const LONGEST_BATCH: usize = 100 * 1024 * 1024;
 /// The most headers, and the longest head.
 const MOST_HEADERS: usize = 256;
 const LONGEST_HEAD: usize = 256 * 1024;
@@ -36,7 +39,7 @@ const MOST_CONNECTIONS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) gate: Gate,
-    pub(crate) signing_keys: SigningKeys,
+    pub(crate) keys: Keyring,
     pub(crate) worker: Handle,
 }
 
@@ -80,32 +83,70 @@ async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
     }
 }
 
+/// A call that was let in.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) head: Parts,
+    /// What follows the resource in the path, byte for byte.
+    pub(crate) rest: String,
+    /// The same in segments, decoded.
+    segments: Vec<String>,
+    pub(crate) body: Bytes,
+    pub(crate) caller: IpAddr,
+}
+
+impl Call {
+    /// The method and the segments behind the resource, to be matched.
+    pub(crate) fn shape(&self) -> (&str, Vec<&str>) {
+        (self.head.method.as_str(), self.segments.iter().map(String::as_str).collect())
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.head.uri.query()
+    }
+
+    pub(crate) fn not_found(&self) -> Refusal {
+        Refusal::not_found(format!("{} not found", self.head.uri.path()))
+    }
+}
+
 impl Api {
     async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
         self.gate.admit(&head)?;
-        let body = timeout(SLOWEST_BODY, read(body))
+        let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
+        let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
+        let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };
+        let body = timeout(SLOWEST_BODY, read(body, limit))
             .await
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
-        let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
-        let (resource, rest) = resource(head.uri.path()).ok_or_else(not_found)?;
-        match (&head.method, resource.as_str(), rest) {
-            (&Method::POST, "publish", destination) => {
-                publish::publish(self, destination.unwrap_or_default(), &head, body, caller).await
-            }
-            (&Method::GET, "messages", Some(id)) => messages::get(self, id).await,
-            (&Method::GET, "keys", None) => Ok(keys::get(self)),
-            (&Method::GET, "dlq", None) => dlq::list(self, &head).await,
-            (&Method::GET, "logs", None) => logs::list(self, &head, "logs").await,
-            (&Method::GET, "events", None) => logs::list(self, &head, "events").await,
-
-            (_, "publish", _) => Err(Refusal::method(&Method::POST)),
-            (_, "messages", Some(_)) | (_, "keys" | "dlq" | "logs" | "events", None) => {
-                Err(Refusal::method(&Method::GET))
-            }
-            _ => Err(not_found()),
+        if resource.is_empty() {
+            return Err(not_found());
+        }
+        let rest = rest.unwrap_or_default().to_owned();
+        let segments = if rest.is_empty() { Vec::new() } else { rest.split('/').map(text).collect() };
+        let call = Call { rest, segments, body, caller, head };
+        match resource.as_str() {
+            "publish" => publish::publish(self, &call).await,
+            "enqueue" => publish::enqueue(self, &call).await,
+            "batch" => batch::answer(self, &call).await,
+            "messages" => messages::answer(self, &call).await,
+            "queues" => queues::answer(self, &call).await,
+            "schedules" => schedules::answer(self, &call).await,
+            "topics" => topics::answer(self, &call).await,
+            "dlq" => dlq::answer(self, &call).await,
+            "flowcontrol" => flow_control::answer(self, &call).await,
+            "globalparallelism" => flow_control::global(self, &call).await,
+            "keys" => keys::answer(self, &call),
+            "logs" => logs::answer(self, &call, "logs").await,
+            "events" => logs::answer(self, &call, "events").await,
+            _ => Err(call.not_found()),
         }
     }
+}
+
+fn text(segment: &str) -> String {
+    String::from_utf8_lossy(&percent_decoded(segment)).into_owned()
 }
 
 /// Splits the path of a call into the resource, in lower case, and what follows it, untouched.
@@ -124,22 +165,22 @@ fn resource(path: &str) -> Option<(String, Option<&str>)> {
 
 /// Reads a body up to the limit. As much again is read and dropped, so that a client that sends first and reads later
 /// gets to see the refusal.
-async fn read(mut body: Incoming) -> Result<Bytes, Refusal> {
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     let mut kept = BytesMut::new();
     let mut length = 0;
-    while length <= 2 * LONGEST_BODY
+    while length <= 2 * limit
         && let Some(frame) = body.frame().await
     {
         let frame = frame.map_err(|error| Refusal::bad_request(format!("the body broke off: {error}")))?;
         if let Some(data) = frame.data_ref() {
             length += data.len();
-            if length <= LONGEST_BODY {
+            if length <= limit {
                 kept.extend_from_slice(data);
             }
         }
     }
-    if length > LONGEST_BODY {
-        let error = format!("the body is longer than {LONGEST_BODY} bytes");
+    if length > limit {
+        let error = format!("the body is longer than {limit} bytes");
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
     }
     Ok(kept.freeze())

@@ -20,13 +20,14 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
 };
-use qstash_types::{SigningKey, header};
-use qstash_verify::{Signer, Token};
+use qstash_types::header;
+use qstash_verify::Token;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
+    keyring::Keyring,
     loopback,
 };
 
@@ -34,15 +35,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Courier {
     client: Client<Loopback, Full<Bytes>>,
-    signer: Signer,
+    keys: Keyring,
 }
 
 impl Courier {
-    pub(crate) fn new(key: &SigningKey) -> Self {
-        Self {
-            client: Client::builder(TokioExecutor::new()).build(Loopback),
-            signer: Signer::new(key.clone()),
-        }
+    pub(crate) fn new(keys: Keyring) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(Loopback), keys }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
@@ -78,7 +76,8 @@ impl Courier {
         // Receivers compare the times in the token with their own clock, which no test moves.
         let token =
             Token::new(delivery.url.as_str(), &delivery.body, SystemTime::now()).id(&delivery.token_id);
-        let signature = HeaderValue::try_from(self.signer.token(&token)).expect("a token is plain ASCII");
+        let signature =
+            HeaderValue::try_from(self.keys.signer().token(&token)).expect("a token is plain ASCII");
         let mut request = Request::new(Full::new(delivery.body));
         *request.method_mut() = delivery.method;
         *request.uri_mut() = uri;

@@ -3,7 +3,7 @@
 //! The server listens on this machine, where every web page that the developer has open can reach it. A page cannot
 //! know the token; names and origins are checked all the same, so that a leaked token is of no use to it.
 
-use http::{HeaderMap, StatusCode, header, request::Parts, uri::Authority};
+use http::{HeaderMap, Method, StatusCode, header, request::Parts, uri::Authority};
 use sha2::{Digest as _, Sha256};
 
 use crate::{StartError, loopback, query, reply::Refusal};
@@ -13,15 +13,21 @@ use crate::{StartError, loopback, query, reply::Refusal};
 pub(crate) struct Gate {
     /// Digests are compared in place of tokens, so that the time it takes tells nothing about the token.
     token: [u8; 32],
+    read_only_token: [u8; 32],
     port: u16,
 }
 
 impl Gate {
-    pub(crate) fn new(token: &str, port: u16) -> Result<Self, StartError> {
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    pub(crate) fn new(token: &str, read_only_token: &str, port: u16) -> Result<Self, StartError> {
+        let usable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if !usable(token) || !usable(read_only_token) {
             return Err(StartError::Token);
         }
-        Ok(Self { token: digest(token.as_bytes()), port })
+        Ok(Self {
+            token: digest(token.as_bytes()),
+            read_only_token: digest(read_only_token.as_bytes()),
+            port,
+        })
     }
 
     pub(crate) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
@@ -32,11 +38,14 @@ impl Gate {
         if !request.headers.get_all(header::ORIGIN).iter().all(|origin| self.is_own(origin.as_bytes())) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"));
         }
-        match presented(request) {
-            None => Err(Refusal::new(StatusCode::UNAUTHORIZED, "Authorization: a bearer token is needed")),
-            Some(token) if digest(&token) == self.token => Ok(()),
-            Some(_) => Err(Refusal::new(StatusCode::UNAUTHORIZED, "Authorization: unknown token")),
-        }
+        let problem = match presented(request).map(|token| digest(&token)) {
+            None => "Authorization: a bearer token is needed",
+            Some(token) if token == self.token => return Ok(()),
+            Some(token) if token == self.read_only_token && request.method == Method::GET => return Ok(()),
+            Some(token) if token == self.read_only_token => "Authorization: the token is read-only",
+            Some(_) => "Authorization: unknown token",
+        };
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, problem))
     }
 
     /// Whether a browser names this very server as where the request comes from.

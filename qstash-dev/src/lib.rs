@@ -21,15 +21,19 @@
 //!
 //! | Call | Notes |
 //! |---|---|
-//! | `POST /v2/publish/{destination}` | every publish header, also as a query parameter; URL groups are not there yet |
-//! | `GET /v2/messages/{id}` | until a few seconds after the delivery |
-//! | `GET /v2/dlq` | the newest first; `count` up to 100 |
-//! | `GET /v2/logs`, `GET /v2/events` | the newest first; `count` up to 1000 |
-//! | `GET /v2/keys` | |
+//! | `/v2/publish/{destination}`, `/v2/enqueue/{queue}/{destination}`, `/v2/batch` | every publish header, also as a query parameter |
+//! | `/v2/messages` | read until a few seconds after the delivery; cancel one, by ids, by filters, all |
+//! | `/v2/queues` | order, parallelism, pause, lag; a slot stays taken until the callbacks have come to their end |
+//! | `/v2/schedules` | five-field cron, `CRON_TZ`, pause, replacement, last and next run |
+//! | `/v2/topics` | URL groups: endpoints and default headers |
+//! | `/v2/dlq` | dead letters: pages, filters, deletion, another try with other settings |
+//! | `/v2/flowControl`, `/v2/globalParallelism` | rate, period, parallelism, pause, pins |
+//! | `/v2/logs`, `/v2/events` | the newest first; pages, filters, grouped by message; `count` up to 1000 |
+//! | `/v2/keys` | read and rotate |
 //!
 //! Deliveries are signed and carry the documented headers. Timeouts, retries, what a destination asks for with
 //! `Retry-After` or a non-retryable error, callbacks, failure callbacks, dead letters, deduplication and redaction work
-//! as they do in the cloud. Flow control is recorded and not applied.
+//! as they do in the cloud.
 //!
 //! # Time
 //!
@@ -54,6 +58,7 @@ mod clock;
 mod deliver;
 mod gate;
 mod hex;
+mod keyring;
 mod loopback;
 mod query;
 mod reply;

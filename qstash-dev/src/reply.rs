@@ -3,12 +3,12 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::worker::Gone;
+use crate::{broker::Refused, worker::Gone};
 
 /// An answer.
 pub(crate) type Reply = Response<Full<Bytes>>;
@@ -22,13 +22,18 @@ pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Reply {
     reply
 }
 
+/// An answer without content.
+pub(crate) fn empty() -> Reply {
+    Response::new(Full::default())
+}
+
 /// Why a call is not answered as its caller hoped.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     error: String,
-    /// The method that would do.
-    allow: Option<Method>,
+    /// The methods that would do.
+    allow: Option<&'static str>,
 }
 
 impl Refusal {
@@ -44,16 +49,20 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, error)
     }
 
-    pub(crate) fn method(allowed: &Method) -> Self {
+    pub(crate) fn method(allowed: &'static str) -> Self {
         let error = format!("only {allowed} is allowed here");
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, error, allow: Some(allowed.clone()) }
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, error, allow: Some(allowed) }
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(&self) -> &str {
+        &self.error
     }
 
     pub(crate) fn reply(self) -> Reply {
         let mut reply = json(self.status, &json!({ "error": self.error }));
         if let Some(allowed) = self.allow {
-            let allowed = HeaderValue::from_str(allowed.as_str()).expect("a method is a token");
-            reply.headers_mut().insert(header::ALLOW, allowed);
+            reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         reply
     }
@@ -62,5 +71,16 @@ impl Refusal {
 impl From<Gone> for Refusal {
     fn from(_: Gone) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::NotFound(_) => StatusCode::NOT_FOUND,
+            Refused::Quota(_) => StatusCode::PRECONDITION_FAILED,
+            Refused::Conflict(_) => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, refused)
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn signing_keys() -> Result<SigningKeys, StartError> {
     Ok(SigningKeys::new(signing_key()?, signing_key()?))
 }
 
-fn signing_key() -> Result<SigningKey, StartError> {
+pub(crate) fn signing_key() -> Result<SigningKey, StartError> {
     let key = format!("sig_{}", hex::encode(&random::<32>()?));
     Ok(SigningKey::new(key).expect("the key has a prefix"))
 }

@@ -14,6 +14,7 @@ use crate::{
     api::{self, Api},
     deliver::Courier,
     gate::Gate,
+    keyring::Keyring,
     secret,
     worker::{Handle, Worker},
 };
@@ -26,7 +27,8 @@ pub struct DevServer {
     address: SocketAddr,
     url: String,
     token: String,
-    signing_keys: SigningKeys,
+    read_only_token: String,
+    keys: Keyring,
     patience: Duration,
     worker: Handle,
     tasks: JoinSet<()>,
@@ -47,6 +49,7 @@ impl DevServer {
         DevServerBuilder {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             token: None,
+            read_only_token: None,
             signing_keys: None,
             seed: None,
             patience: Duration::from_secs(2),
@@ -68,9 +71,14 @@ impl DevServer {
         &self.token
     }
 
-    /// The keys that deliveries are signed with, for a verifier.
+    /// The token that API calls may carry that only read.
+    pub fn read_only_token(&self) -> &str {
+        &self.read_only_token
+    }
+
+    /// The keys that deliveries are signed with now, for a verifier.
     pub fn signing_keys(&self) -> SigningKeys {
-        self.signing_keys.clone()
+        self.keys.current()
     }
 
     /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
@@ -116,6 +124,7 @@ impl fmt::Debug for DevServer {
 pub struct DevServerBuilder {
     listen: SocketAddr,
     token: Option<String>,
+    read_only_token: Option<String>,
     signing_keys: Option<SigningKeys>,
     seed: Option<u64>,
     patience: Duration,
@@ -131,6 +140,12 @@ impl DevServerBuilder {
     /// Wants this token from API calls. The default is a fresh one.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+
+    /// Takes this token from API calls that only read. The default is a fresh one.
+    pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
+        self.read_only_token = Some(token.into());
         self
     }
 
@@ -161,22 +176,24 @@ impl DevServerBuilder {
     /// See [`StartError`].
     pub async fn start(self) -> Result<DevServer, StartError> {
         let token = self.token.map_or_else(secret::token, Ok)?;
-        let signing_keys = self.signing_keys.map_or_else(secret::signing_keys, Ok)?;
+        let read_only_token = self.read_only_token.map_or_else(secret::token, Ok)?;
+        let keys = Keyring::new(self.signing_keys.map_or_else(secret::signing_keys, Ok)?);
         let seed = self.seed.map_or_else(secret::seed, Ok)?;
         let cannot_listen = |source| StartError::Listen { address: self.listen, source };
         let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
 
         let mut tasks = JoinSet::new();
-        let worker = Worker::spawn(&mut tasks, seed, Courier::new(&signing_keys.current));
-        let gate = Gate::new(&token, address.port())?;
-        let api = Api { gate, signing_keys: signing_keys.clone(), worker: worker.clone() };
+        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone()));
+        let gate = Gate::new(&token, &read_only_token, address.port())?;
+        let api = Api { gate, keys: keys.clone(), worker: worker.clone() };
         tasks.spawn(api::serve(listener, Arc::new(api)));
         Ok(DevServer {
             address,
             url: format!("http://{}", reachable(address)),
             token,
-            signing_keys,
+            read_only_token,
+            keys,
             patience: self.patience,
             worker,
             tasks,

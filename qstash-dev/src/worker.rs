@@ -12,9 +12,10 @@ use tokio::{
 };
 
 use crate::{
-    broker::{Answer, AttemptId, Broker, CallId, Effect, Event, Millis, Outcome, Publication},
+    broker::{Answer, AttemptId, Broker, CallId, Command, Effect, Event, Millis, Outcome, Refused},
     clock::Clock,
     deliver::Courier,
+    reply::Refusal,
     trace,
 };
 
@@ -25,7 +26,7 @@ pub(crate) struct Worker {
     clock: Clock,
     courier: Courier,
     /// Who waits for the answer to a call.
-    callers: HashMap<CallId, oneshot::Sender<Answer>>,
+    callers: HashMap<CallId, oneshot::Sender<Result<Answer, Refused>>>,
     calls: u64,
     deliveries: JoinSet<(AttemptId, Outcome)>,
     attempts: HashMap<AttemptId, Attempt>,
@@ -51,7 +52,7 @@ struct Advance {
 
 /// What the worker is asked to do.
 enum Request {
-    Publish(Box<Publication>, oneshot::Sender<Answer>),
+    Call(Box<Command>, oneshot::Sender<Result<Answer, Refused>>),
     Look(Box<dyn FnOnce(&Broker) + Send>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
@@ -66,8 +67,9 @@ pub(crate) struct Handle(mpsc::UnboundedSender<Request>);
 pub(crate) struct Gone;
 
 impl Handle {
-    pub(crate) async fn publish(&self, publication: Publication) -> Result<Answer, Gone> {
-        self.ask(|answer| Request::Publish(Box::new(publication), answer)).await
+    /// Has a command carried out.
+    pub(crate) async fn call(&self, command: Command) -> Result<Answer, Refusal> {
+        Ok(self.ask(|answer| Request::Call(Box::new(command), answer)).await??)
     }
 
     /// Looks something up in the broker.
@@ -135,11 +137,11 @@ impl Worker {
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Publish(publication, answer) => {
+            Request::Call(command, answer) => {
                 let call = CallId(self.calls);
                 self.calls += 1;
                 self.callers.insert(call, answer);
-                self.handle(Event::Publish { call, publication });
+                self.handle(Event::Call { call, command });
             }
             Request::Look(look) => look(&self.broker),
             Request::Advance { span, patience, done } => {

@@ -31,6 +31,9 @@ impl Report<'_> {
             max_retries: source.max_retries,
             dlq_id,
             source_message_id: Some(source.id.clone()),
+            url_group: source.url_group.clone(),
+            endpoint: source.endpoint.clone(),
+            schedule_id: source.schedule_id.clone(),
             url: source.url.to_string(),
             method: source.method.to_string(),
             source_headers: Headers::record(&source.headers),
@@ -38,7 +41,6 @@ impl Report<'_> {
             not_before: Some(source.not_before.into()),
             created_at: Some(source.created_at.into()),
             caller_ip: Some(source.caller_ip.to_string()),
-            ..CallbackParts::default()
         };
         serde_json::to_vec(&report).expect("texts, numbers and bytes serialise").into()
     }

@@ -3,21 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use qstash_types::{DeadLetter, DlqId, Headers};
+use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
-use super::{Message, Millis, Outcome};
+use super::{Answer, Broker, Cursor, Effect, Filter, Message, Millis, Outcome, Page, Record, Refused};
 
 /// Messages that have failed for good, in the order in which they did.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
-    entries: BTreeMap<Key, Entry>,
+    /// By the time of the failure, and how many there were before in the same millisecond.
+    entries: BTreeMap<Cursor, Entry>,
     /// The newest key ever given, so that no id is given twice.
-    newest: Option<Key>,
+    newest: Option<Cursor>,
 }
-
-/// When a message failed, and how many did before it in the same millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(Millis, u32);
 
 #[derive(Debug)]
 struct Entry {
@@ -28,33 +25,102 @@ struct Entry {
 impl DeadLetters {
     pub(super) fn add(&mut self, now: Millis, message: Arc<Message>, outcome: Arc<Outcome>) -> DlqId {
         let key = match self.newest {
-            Some(Key(time, count)) if time >= now => Key(time, count + 1),
-            _ => Key(now, 0),
+            Some(Cursor(time, count)) if time >= now => Cursor(time, count + 1),
+            _ => Cursor(now, 0),
         };
         self.newest = Some(key);
         self.entries.insert(key, Entry { message, outcome });
-        key.id()
+        id(key)
     }
 
-    /// The entries as the API shows them, the newest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = DeadLetter> {
-        self.entries.iter().rev().map(|(key, entry)| {
-            let response = entry.outcome.response();
-            DeadLetter {
-                dlq_id: key.id(),
-                message: entry.message.record(),
-                response_status: response.map(|response| response.status.as_u16()),
-                response_headers: response
-                    .map_or_else(Headers::default, |response| Headers::record(&response.headers)),
-                response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
-            }
+    /// The keys of a page of what matches, the newest first, and where it ends if another one follows.
+    fn page(&self, filter: &Filter, page: Page) -> (Vec<Cursor>, Option<Cursor>) {
+        if !filter.dlq_ids.is_empty() {
+            let named = filter.dlq_ids.iter().flat_map(|ids| ids.split(','));
+            let mut keys: Vec<_> = named.filter_map(|id| Cursor::parse(id.trim())).collect();
+            keys.retain(|key| self.entries.contains_key(key));
+            keys.sort_unstable_by(|one, other| other.cmp(one));
+            keys.dedup();
+            return page.cut(keys.into_iter().map(|key| (key, key)));
+        }
+        let matching = self.entries.iter().rev().filter(|(key, entry)| {
+            let status = entry.outcome.response().map(|response| response.status.as_u16());
+            filter.matches_status(status) && filter.matches(&entry.message, key.0)
+        });
+        page.cut(matching.map(|(key, _)| (*key, *key)))
+    }
+
+    pub(super) fn delete(&mut self, filter: &Filter, page: Page) -> Answer {
+        let (keys, cursor) = self.page(filter, page);
+        for key in &keys {
+            self.entries.remove(key);
+        }
+        Answer::Counted(keys.len(), cursor)
+    }
+
+    fn show(&self, key: Cursor) -> Option<DeadLetter> {
+        let entry = self.entries.get(&key)?;
+        let response = entry.outcome.response();
+        Some(DeadLetter {
+            dlq_id: id(key),
+            message: entry.message.record(),
+            response_status: response.map(|response| response.status.as_u16()),
+            response_headers: response
+                .map_or_else(Headers::default, |response| Headers::record(&response.headers)),
+            response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
         })
     }
 }
 
-impl Key {
-    fn id(self) -> DlqId {
-        let Self(time, count) = self;
-        DlqId::new(format!("{}-{count}", time.since_epoch())).expect("digits are legal in an id")
+fn id(key: Cursor) -> DlqId {
+    DlqId::new(key.to_string()).expect("digits are legal in an id")
+}
+
+impl Broker {
+    /// The dead letter queue, the newest entry first.
+    pub fn dead_letters(&self) -> impl Iterator<Item = DeadLetter> {
+        self.dead_letters.entries.keys().rev().filter_map(|key| self.dead_letters.show(*key))
+    }
+
+    /// An entry of the dead letter queue.
+    pub fn dead_letter(&self, id: &str) -> Option<DeadLetter> {
+        self.dead_letters.show(Cursor::parse(id)?)
+    }
+
+    /// A page of the dead letter queue, the newest entry first, and where it ends if another one follows.
+    pub fn dead_letter_page(&self, filter: &Filter, page: Page) -> (Vec<DeadLetter>, Option<Cursor>) {
+        let (keys, cursor) = self.dead_letters.page(filter, page);
+        (keys.into_iter().filter_map(|key| self.dead_letters.show(key)).collect(), cursor)
+    }
+
+    /// Publishes dead letters once more. If an id is unknown, nothing is.
+    pub(super) fn retry_dead_letters(
+        &mut self,
+        now: Millis,
+        filter: &Filter,
+        page: Page,
+        changes: &DeliveryOptions,
+    ) -> Result<Answer, Refused> {
+        let mut named = filter.dlq_ids.iter().flat_map(|ids| ids.split(','));
+        if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
+            return Err(Refused::dead_letter(unknown));
+        }
+        if let Some(queue) = &changes.queue {
+            self.ensure_queue(now, queue)?;
+        }
+        let (keys, cursor) = self.dead_letters.page(filter, page);
+        let mut receipts = Vec::with_capacity(keys.len());
+        for key in keys {
+            let source = self.dead_letters.entries[&key].message.clone();
+            let message = source.again(self.ids.message(), now, changes.clone());
+            if let Some(queue) = &message.queue {
+                self.ensure_queue(now, queue)?;
+            }
+            self.dead_letters.entries.remove(&key);
+            receipts.push(Receipt::new(message.id.clone()));
+            self.accept(now, message, None);
+            self.effects.push(Effect::Keep(Record::Revived(id(key))));
+        }
+        Ok(Answer::Retried(receipts, cursor))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_types::{Deduplication, DeduplicationId};
+use qstash_types::{Deduplication, DeduplicationId, Url};
 use sha2::{Digest as _, Sha256};
 
 use super::Message;
@@ -13,14 +13,15 @@ pub(super) const WINDOW: Duration = Duration::from_secs(10 * 60);
 /// What messages that count as the same have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fingerprint {
-    Id(DeduplicationId),
+    /// The id that its publisher gave; messages to several endpoints of a URL group differ in where they go.
+    Id(DeduplicationId, Option<Url>),
     Content([u8; 32]),
 }
 
 impl Fingerprint {
     pub(super) fn of(message: &Message, deduplication: Deduplication) -> Self {
         match deduplication {
-            Deduplication::Id(id) => Self::Id(id),
+            Deduplication::Id(id) => Self::Id(id, message.url_group.as_ref().map(|_| message.url.clone())),
             Deduplication::ByContent => Self::Content(digest(message)),
         }
     }

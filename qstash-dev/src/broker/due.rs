@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qstash_types::MessageId;
+use qstash_types::{FlowControlKey, MessageId, ScheduleId};
 
 use super::{AttemptId, Millis, deduplication::Fingerprint};
 
@@ -17,6 +17,10 @@ pub(super) enum Wake {
     Forget(MessageId),
     /// A deduplication window closes.
     CloseWindow(Fingerprint),
+    /// A period of flow control ends that messages wait for.
+    Period(FlowControlKey),
+    /// A schedule fires.
+    Trigger(ScheduleId),
 }
 
 /// A place in the queue. Places at the same time keep the order in which they were taken.

@@ -1,22 +1,22 @@
 //! What the broker is told, and what it wants done.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use qstash_types::{DeliveryOptions, Destination, DlqId, MessageId, Receipt, Url};
+use qstash_types::{DlqId, MessageId, Url};
 
-use super::{Entry, Message, Millis};
+use super::{Answer, Command, Entry, Message, Millis, Refused};
 
 /// Something that happens to the broker.
 #[derive(Debug)]
 pub enum Event {
-    /// Somebody publishes, and waits for the answer to the call.
-    Publish {
+    /// Somebody calls the API, and waits for the answer.
+    Call {
         /// Which call [`Effect::Answer`] is to answer.
         call: CallId,
-        /// What is published.
-        publication: Box<Publication>,
+        /// What is wanted.
+        command: Box<Command>,
     },
     /// An attempt has ended. An attempt that the broker has given up already is ignored.
     AttemptEnded {
@@ -40,7 +40,7 @@ pub enum Effect {
         /// The call.
         call: CallId,
         /// The answer.
-        answer: Answer,
+        answer: Result<Answer, Refused>,
     },
     /// Starts an attempt; [`Event::AttemptEnded`] tells the broker how it went.
     Deliver(Delivery),
@@ -58,38 +58,12 @@ pub struct CallId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptId(pub u64);
 
-/// A publish request after parsing.
-pub struct Publication {
-    /// Where the message goes.
-    pub destination: Destination,
-    /// How it is delivered.
-    pub options: DeliveryOptions,
-    /// What is delivered.
-    pub body: Bytes,
-    /// Who publishes.
-    pub caller_ip: IpAddr,
-}
-
-impl fmt::Debug for Publication {
-    /// Leaves out options and body: both may hold credentials.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publication").field("destination", &self.destination).finish_non_exhaustive()
-    }
-}
-
-/// What a publish request is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The message, or an earlier one that it repeats, was accepted.
-    Accepted(Receipt),
-    /// There is no such destination: a URL group that nobody has made.
-    NotFound(Destination),
-}
-
 /// A request to send to a destination.
 pub struct Delivery {
     /// The attempt that this is.
     pub attempt: AttemptId,
+    /// The message.
+    pub message: MessageId,
     /// Where to, byte for byte.
     pub url: Url,
     /// The method.
@@ -151,7 +125,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A step in the life of a message. All records, in order, say where every message stands.
+/// A step in the life of a message, or another change of what the broker remembers. All records, in order, say how
+/// everything stands.
 #[derive(Debug)]
 pub enum Record {
     /// The message was accepted.
@@ -176,4 +151,10 @@ pub enum Record {
         /// How its last attempt ended.
         outcome: Arc<Outcome>,
     },
+    /// The message was cancelled. An attempt that is running may still deliver it.
+    Cancelled(MessageId),
+    /// A dead letter is on its way again, and no longer in the dead letter queue.
+    Revived(DlqId),
+    /// Something else than a message has changed, as this command says.
+    Changed(Box<Command>),
 }

@@ -1,6 +1,6 @@
 //! Ids from a seed.
 
-use qstash_types::MessageId;
+use qstash_types::{MessageId, ScheduleId};
 
 /// Makes ids, with the `SplitMix64` generator. They are unlikely to repeat, and anybody who knows the seed can tell the next one: they
 /// name things, they protect nothing.
@@ -19,6 +19,10 @@ impl Ids {
 
     pub(super) fn message(&mut self) -> MessageId {
         MessageId::new(self.with_prefix("msg_")).expect("prefix and alphabet are legal in an id")
+    }
+
+    pub(super) fn schedule(&mut self) -> ScheduleId {
+        ScheduleId::new(self.with_prefix("scd_")).expect("prefix and alphabet are legal in an id")
     }
 
     pub(super) fn token(&mut self) -> String {

@@ -1,11 +1,14 @@
 //! The log: what happened to messages.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use qstash_types::{Headers, LogEntry, LogState};
+use qstash_types::{Headers, LogEntry, LogState, MessageId};
 
-use super::{Message, Millis, Outcome};
+use super::{Broker, Cursor, Filter, Message, Millis, Outcome, Page};
 
 /// How many entries the log keeps.
 const MOST_ENTRIES: usize = 100_000;
@@ -43,10 +46,10 @@ impl Entry {
             body: message.shown_body(),
             error: self.outcome.as_ref().map(ToString::to_string),
             next_delivery_time: self.next_attempt.map(Into::into),
-            url_group: None,
-            endpoint: None,
-            schedule_id: None,
-            queue: None,
+            url_group: message.url_group.clone(),
+            endpoint: message.endpoint.clone(),
+            schedule_id: message.schedule_id.clone(),
+            queue: message.queue.clone(),
             response_status: response.map(|response| response.status.as_u16()),
             response_headers: response.map(|response| Headers::record(&response.headers)),
             response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
@@ -72,6 +75,8 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Log {
     entries: VecDeque<Entry>,
+    /// How many entries came before the oldest one that is kept.
+    dropped: u64,
     bytes: usize,
 }
 
@@ -82,11 +87,53 @@ impl Log {
         while self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
             let Some(oldest) = self.entries.pop_front() else { break };
             self.bytes -= oldest.bytes();
+            self.dropped += 1;
         }
     }
 
-    /// The entries, the newest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+    /// The entries, the newest first, each with its place.
+    fn iter(&self) -> impl Iterator<Item = (Cursor, &Entry)> {
+        let last = self.dropped + self.entries.len() as u64;
+        let numbers = (self.dropped..last).rev();
+        numbers.zip(self.entries.iter().rev()).map(|(number, entry)| (Cursor(entry.time, number), entry))
+    }
+}
+
+impl Broker {
+    /// The log, the newest entry first.
+    pub fn log(&self) -> impl Iterator<Item = LogEntry> {
+        self.log.entries.iter().rev().map(Entry::render)
+    }
+
+    /// A page of the log, the newest entry first, and where it ends if another one follows.
+    pub fn log_page(&self, filter: &Filter, page: Page) -> (Vec<LogEntry>, Option<Cursor>) {
+        let (entries, cursor) = page.cut(self.matching(filter));
+        (entries.into_iter().map(Entry::render).collect(), cursor)
+    }
+
+    /// A page of messages with what the log says about each, ordered by the newest entry of each.
+    pub fn log_by_message(
+        &self,
+        filter: &Filter,
+        page: Page,
+    ) -> (Vec<(MessageId, Vec<LogEntry>)>, Option<Cursor>) {
+        let mut groups: Vec<(Cursor, (MessageId, Vec<&Entry>))> = Vec::new();
+        let mut places = HashMap::new();
+        for (cursor, entry) in self.matching(filter) {
+            let place = *places.entry(&entry.message.id).or_insert_with(|| {
+                groups.push((cursor, (entry.message.id.clone(), Vec::new())));
+                groups.len() - 1
+            });
+            groups[place].1.1.push(entry);
+        }
+        let (groups, cursor) = page.cut(groups.into_iter());
+        let rendered = |entries: Vec<&Entry>| entries.into_iter().map(Entry::render).collect();
+        (groups.into_iter().map(|(id, entries)| (id, rendered(entries))).collect(), cursor)
+    }
+
+    fn matching(&self, filter: &Filter) -> impl Iterator<Item = (Cursor, &Entry)> {
+        self.log.iter().filter(|(_, entry)| {
+            filter.matches_state(&entry.state) && filter.matches(&entry.message, entry.time)
+        })
     }
 }

@@ -5,11 +5,11 @@ use std::{fmt, net::IpAddr, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use qstash_types::{
-    CallbackTarget, DeliveryHeaders, DeliveryOptions, FlowControl, Headers, Label, MessageId, MessageRecord,
-    Redaction, Region, RetryDelay, Settings, Start, Url,
+    CallbackTarget, DeliveryHeaders, DeliveryOptions, EndpointName, FlowControl, Headers, Label, MessageId,
+    MessageRecord, QueueName, Redaction, Region, RetryDelay, ScheduleId, Settings, Start, Url, UrlGroupName,
 };
 
-use super::{Millis, redacted};
+use super::{Millis, options, redacted};
 
 /// The longest body of a message, as on the pay-as-you-go plan. Responses are read up to this length too.
 pub const LONGEST_BODY: usize = 10 * 1024 * 1024;
@@ -48,6 +48,14 @@ pub struct Message {
     pub callback: Option<CallbackTarget>,
     /// Whom to tell when all attempts have failed.
     pub failure_callback: Option<CallbackTarget>,
+    /// The URL group that the message was published to.
+    pub url_group: Option<UrlGroupName>,
+    /// The name of the endpoint in the URL group.
+    pub endpoint: Option<EndpointName>,
+    /// The queue that the message goes through.
+    pub queue: Option<QueueName>,
+    /// The schedule that has produced the message.
+    pub schedule_id: Option<ScheduleId>,
     /// The address that the message was published from.
     pub caller_ip: IpAddr,
     /// When the message was accepted.
@@ -75,6 +83,8 @@ impl Message {
             redaction: options.redaction,
             callback: options.callback,
             failure_callback: options.failure_callback,
+            queue: options.queue,
+            schedule_id: options.schedule_id,
             ..Self::new(id, now, url, options.settings, options.content_type, body, caller_ip)
         }
     }
@@ -88,6 +98,29 @@ impl Message {
             // The report holds what the source wants hidden.
             redaction: self.redaction.clone().map(Redaction::and_body),
             ..Self::new(id, now, target.url.clone(), settings, Some(json), body, self.caller_ip)
+        }
+    }
+
+    /// The same message once more, with these options on top of its own.
+    pub(super) fn again(&self, id: MessageId, now: Millis, changes: DeliveryOptions) -> Self {
+        let mut options = DeliveryOptions::default();
+        options.settings.method = Some(self.method.clone());
+        options.settings.timeout = Some(self.timeout);
+        options.settings.retries = Some(self.max_retries);
+        options.settings.retry_delay.clone_from(&self.retry_delay);
+        options.settings.flow_control.clone_from(&self.flow_control);
+        options.settings.forward.clone_from(&self.headers);
+        options.labels.clone_from(&self.labels);
+        options.redaction.clone_from(&self.redaction);
+        options.callback.clone_from(&self.callback);
+        options.failure_callback.clone_from(&self.failure_callback);
+        options.queue.clone_from(&self.queue);
+        options.schedule_id.clone_from(&self.schedule_id);
+        let options = options::on_top_of(changes, &options);
+        Self {
+            url_group: self.url_group.clone(),
+            endpoint: self.endpoint.clone(),
+            ..Self::published(id, now, self.url.clone(), options, self.body.clone(), self.caller_ip)
         }
     }
 
@@ -124,14 +157,18 @@ impl Message {
             redaction: None,
             callback: None,
             failure_callback: None,
+            url_group: None,
+            endpoint: None,
+            queue: None,
+            schedule_id: None,
             caller_ip,
             created_at: now,
             not_before: now,
         }
     }
 
-    /// The headers of an attempt, short of the signature.
-    pub(super) fn delivery_headers(&self, retried: u32) -> HeaderMap {
+    /// The headers of an attempt, short of the signature, with the flow control in force.
+    pub(super) fn delivery_headers(&self, retried: u32, flow_control: Option<FlowControl>) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("Upstash-QStash"));
         let mut metadata = DeliveryHeaders::default();
@@ -141,7 +178,9 @@ impl Message {
         metadata.caller_ip = Some(self.caller_ip.to_string());
         metadata.region = Some(Region::EuCentral1);
         metadata.retry_delay.clone_from(&self.retry_delay);
-        metadata.flow_control.clone_from(&self.flow_control);
+        metadata.flow_control = flow_control;
+        metadata.url_group.clone_from(&self.url_group);
+        metadata.schedule_id.clone_from(&self.schedule_id);
         metadata.labels.clone_from(&self.labels);
         metadata.write(&mut headers);
         headers
@@ -153,8 +192,8 @@ impl Message {
         MessageRecord {
             message_id: self.id.clone(),
             url: self.url.to_string(),
-            url_group: None,
-            endpoint: None,
+            url_group: self.url_group.clone(),
+            endpoint: self.endpoint.clone(),
             method: self.method.to_string(),
             headers: self.shown_headers(),
             body: self.shown_body(),
@@ -164,8 +203,8 @@ impl Message {
             created_at: self.created_at.into(),
             callback: self.callback.as_ref().map(|target| target.url.to_string()),
             failure_callback: self.failure_callback.as_ref().map(|target| target.url.to_string()),
-            queue: None,
-            schedule_id: None,
+            queue: self.queue.clone(),
+            schedule_id: self.schedule_id.clone(),
             caller_ip: Some(self.caller_ip.to_string()),
             label: self.labels.first().cloned(),
             labels: self.labels.clone(),

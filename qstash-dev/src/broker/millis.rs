@@ -8,7 +8,7 @@ use std::{
 /// A point in broker time, in milliseconds since the Unix epoch.
 ///
 /// Time ends with the year 9999, which every platform can represent: a delay of a trillion days ends there too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(u64);
 
 impl Millis {

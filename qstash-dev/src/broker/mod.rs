@@ -7,20 +7,21 @@
 //!
 //! ```
 //! use std::{net::Ipv4Addr, time::SystemTime};
-//! use qstash_dev::broker::{Broker, CallId, Effect, Event, Millis, Publication};
-//! use qstash_types::{DeliveryOptions, Destination};
+//! use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Millis, Publication};
+//! use qstash_types::{DeliveryOptions, Destination, HeaderMap};
 //!
 //! let mut broker = Broker::new(42);
 //! let effects = broker.handle(
 //!     Millis::of(SystemTime::now()),
-//!     Event::Publish {
+//!     Event::Call {
 //!         call: CallId(1),
-//!         publication: Box::new(Publication {
+//!         command: Box::new(Command::Publish(Publication {
 //!             destination: Destination::try_from("http://127.0.0.1:3000/hook")?,
 //!             options: DeliveryOptions::default(),
+//!             headers: HeaderMap::new(),
 //!             body: "hello".into(),
 //!             caller_ip: Ipv4Addr::LOCALHOST.into(),
-//!         }),
+//!         })),
 //!     },
 //! );
 //! assert!(matches!(
@@ -31,21 +32,41 @@
 //! ```
 
 mod callback;
+mod cancel;
+mod command;
+mod cron;
 mod dead_letters;
 mod deduplication;
 mod due;
 mod event;
+mod filter;
+mod flow_control;
 mod ids;
 mod log;
 mod machine;
 mod message;
 mod millis;
+mod options;
+mod publish;
+mod queues;
 mod redacted;
 mod retry_after;
+mod schedules;
+mod url_groups;
 mod verdict;
 
-pub use event::{Answer, AttemptId, CallId, Delivery, Effect, Event, Outcome, Publication, Record, Response};
+pub use command::{
+    Accepted, Activity, Answer, Command, Cursor, Endpoint, EndpointKey, FlowChange, Page, Publication,
+    Refused,
+};
+pub use cron::{Cron, InvalidCron};
+pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
+pub use filter::Filter;
+pub use flow_control::FlowControlRecord;
 pub use log::Entry;
 pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;
+pub use queues::QueueRecord;
+pub use schedules::ScheduleRecord;
+pub use url_groups::UrlGroupRecord;

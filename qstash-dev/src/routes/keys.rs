@@ -3,11 +3,23 @@
 use http::StatusCode;
 
 use crate::{
-    api::Api,
-    reply::{Reply, json},
+    api::{Api, Call},
+    reply::{Refusal, Reply, json},
+    secret,
 };
 
-/// `GET /v2/keys`: the keys that deliveries are signed with.
-pub(crate) fn get(api: &Api) -> Reply {
-    json(StatusCode::OK, &api.signing_keys)
+/// The keys that deliveries are signed with, and their rotation.
+pub(crate) fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+    let (method, segments) = call.shape();
+    match (method, &segments[..]) {
+        ("GET", []) => Ok(json(StatusCode::OK, &api.keys.current())),
+        ("POST", ["rotate"]) => {
+            let fresh = secret::signing_key()
+                .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error))?;
+            Ok(json(StatusCode::OK, &api.keys.rotate(fresh)))
+        }
+        (_, []) => Err(Refusal::method("GET")),
+        (_, ["rotate"]) => Err(Refusal::method("POST")),
+        _ => Err(call.not_found()),
+    }
 }

@@ -1,20 +1,128 @@
-//! What all listings have in common.
+//! What all listings and bulk changes have in common: filters, counts and cursors.
 
-use http::request::Parts;
+use qstash_types::LogState;
+use serde_json::Value;
 
-use crate::{query, reply::Refusal};
+use crate::{
+    api::Call,
+    broker::{Cursor, Filter, Millis, Page},
+    query,
+    reply::Refusal,
+};
 
 /// How many entries a listing shows unless it is told otherwise.
 const DEFAULT_COUNT: usize = 100;
 
-/// The `count` of a listing. Other parameters are ignored.
-pub(super) fn count(head: &Parts, most: usize) -> Result<usize, Refusal> {
-    let Some(pair) = query::pairs(head.uri.query()).find(|pair| pair.name == "count") else {
-        return Ok(DEFAULT_COUNT);
-    };
-    str::from_utf8(&pair.value)
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .filter(|count| (1..=most).contains(count))
-        .ok_or_else(|| Refusal::bad_request(format!("count: expected a number from 1 to {most}")))
+/// The parameters of a call, from its query and, behind them, from its body.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads the query, and the body if it is an object.
+    pub(super) fn read(call: &Call) -> Result<Self, Refusal> {
+        let own = query::pairs(call.query()).filter(|pair| !pair.is_token() && !pair.is_header());
+        let mut values = Vec::new();
+        for pair in own.filter(|pair| !pair.name.is_empty()) {
+            let text = String::from_utf8(pair.value)
+                .map_err(|_| Refusal::bad_request(format!("{}: not UTF-8", pair.name)))?;
+            if !text.is_empty() {
+                values.push((pair.name, text));
+            }
+        }
+        if !call.body.trim_ascii().is_empty() {
+            let body: serde_json::Map<String, Value> = serde_json::from_slice(&call.body)
+                .map_err(|error| Refusal::bad_request(format!("body: expected an object: {error}")))?;
+            for (name, value) in body {
+                let list = match value {
+                    Value::Array(list) => list,
+                    one => vec![one],
+                };
+                for value in list {
+                    let text = match value {
+                        Value::Null => continue,
+                        Value::String(text) => text,
+                        Value::Number(number) => number.to_string(),
+                        _ => return Err(Refusal::bad_request(format!("{name}: expected texts or numbers"))),
+                    };
+                    values.push((name.to_ascii_lowercase(), text));
+                }
+            }
+        }
+        Ok(Self(values))
+    }
+
+    /// Refuses parameters that would otherwise be taken for no filter at all.
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Refusal> {
+        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => Err(Refusal::bad_request(format!("{name}: unknown filter"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn one(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    fn all(&self, names: &[&str]) -> Vec<String> {
+        let matching = self.0.iter().filter(|(own, _)| names.contains(&own.as_str()));
+        matching.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Each value of a parameter that takes no free text.
+    fn each<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
+        let values = self.all(&[name]);
+        let parts = values.iter().flat_map(|value| value.split(',')).map(str::trim);
+        parts
+            .map(|part| {
+                read(part)
+                    .ok_or_else(|| Refusal::bad_request(format!("{name}: {part:?} is not a value of it")))
+            })
+            .collect()
+    }
+
+    pub(super) fn count(&self, most: usize) -> Result<Option<usize>, Refusal> {
+        let Some(count) = self.one("count") else { return Ok(None) };
+        let count = count.parse().ok().filter(|count| (1..=most).contains(count));
+        count
+            .map(Some)
+            .ok_or_else(|| Refusal::bad_request(format!("count: expected a number from 1 to {most}")))
+    }
+
+    pub(super) fn page(&self, most: usize) -> Result<Page, Refusal> {
+        let after = match self.one("cursor") {
+            Some(cursor) => Some(
+                Cursor::parse(cursor)
+                    .ok_or_else(|| Refusal::bad_request("cursor: not one of this server"))?,
+            ),
+            None => None,
+        };
+        Ok(Page { after, count: self.count(most)?.unwrap_or(DEFAULT_COUNT) })
+    }
+
+    pub(super) fn filter(&self) -> Result<Filter, Refusal> {
+        let time = |name: &str| -> Result<Option<Millis>, Refusal> {
+            Ok(self.each(name, |text| text.parse().ok().map(Millis::new))?.into_iter().next())
+        };
+        let state = |text: &str| match LogState::from(text) {
+            LogState::Unknown(_) => None,
+            state => Some(state),
+        };
+        let message_ids = self.all(&["messageid", "messageids"]);
+        Ok(Filter {
+            message_ids,
+            dlq_ids: self.all(&["dlqids"]),
+            url_groups: self.all(&["topicname"]),
+            queues: self.all(&["queuename"]),
+            schedules: self.all(&["scheduleid"]),
+            urls: self.all(&["url"]),
+            hosts: self.all(&["host"]),
+            paths: self.all(&["path"]),
+            labels: self.all(&["label"]),
+            flow_control_keys: self.all(&["flowcontrolkey"]),
+            caller_ips: self.all(&["callerip"]),
+            response_statuses: self.each("responsestatus", |text| text.parse().ok())?,
+            states: self.each("state", state)?,
+            from: time("fromdate")?,
+            to: time("todate")?,
+        })
+    }
 }

@@ -1,22 +1,50 @@
 //! `/v2/logs` and `/v2/events`
 
-use std::collections::BTreeMap;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
 
-use http::{StatusCode, request::Parts};
-use qstash_types::LogEntry;
-
-use super::listing;
+use super::listing::Query;
 use crate::{
-    api::Api,
+    api::{Api, Call},
+    broker::Cursor,
     reply::{Refusal, Reply, json},
 };
 
 const MOST: usize = 1000;
 
-/// `GET /v2/logs` and `GET /v2/events`: what happened to messages, the newest first. The two differ in nothing but the
-/// name of the list.
-pub(crate) async fn list(api: &Api, head: &Parts, name: &'static str) -> Result<Reply, Refusal> {
-    let count = listing::count(head, MOST)?;
-    let entries: Vec<LogEntry> = api.worker.look(move |broker| broker.log().take(count).collect()).await?;
-    Ok(json(StatusCode::OK, &BTreeMap::from([(name, entries)])))
+/// What happened to messages, the newest first. The two resources differ in nothing but the name of the list.
+pub(crate) async fn answer(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refusal> {
+    let (method, segments) = call.shape();
+    match (method, &segments[..]) {
+        ("GET", []) => list(api, call, name).await,
+        (_, []) => Err(Refusal::method("GET")),
+        _ => Err(call.not_found()),
+    }
+}
+
+async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refusal> {
+    let query = Query::read(call)?;
+    let (filter, page) = (query.filter()?, query.page(MOST)?);
+    match query.one("groupby") {
+        None => {
+            let (entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
+            Ok(listed(name, json!(entries), cursor))
+        }
+        Some(by) if by.eq_ignore_ascii_case("messageId") => {
+            let (groups, cursor) =
+                api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
+            let groups = groups.iter().map(|(id, events)| json!({ "messageId": id, "events": events }));
+            Ok(listed("messages", groups.collect(), cursor))
+        }
+        Some(_) => Err(Refusal::bad_request("groupBy: expected messageId")),
+    }
+}
+
+/// A page of a listing; without a cursor it is the last one.
+pub(super) fn listed(name: &str, entries: Value, cursor: Option<Cursor>) -> Reply {
+    let mut page = Map::from_iter([(name.to_owned(), entries)]);
+    if let Some(cursor) = cursor {
+        page.insert("cursor".to_owned(), cursor.to_string().into());
+    }
+    json(StatusCode::OK, &page)
 }

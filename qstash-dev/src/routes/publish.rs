@@ -1,45 +1,78 @@
-//! `/v2/publish`
+//! `/v2/publish` and `/v2/enqueue`
 
 use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION, request::Parts};
-use qstash_types::{DeliveryOptions, Destination, InvalidDestination, InvalidUrl, header};
+use http::{HeaderMap, StatusCode};
+use qstash_types::{Destination, InvalidDestination, InvalidUrl, QueueName, header};
 
+use super::options::{control_headers, forwardable, read_options};
 use crate::{
-    api::Api,
-    broker::{Answer, Publication},
-    gate,
-    query::{Pair, pairs, percent_decoded},
+    api::{Api, Call},
+    broker::{Accepted, Answer, Command, Publication},
+    query::{pairs, percent_decoded},
     reply::{Refusal, Reply, json},
 };
 
 /// `POST /v2/publish/{destination}`
-pub(crate) async fn publish(
-    api: &Api,
-    destination: &str,
-    head: &Parts,
+pub(crate) async fn publish(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+    if call.shape().0 != "POST" {
+        return Err(Refusal::method("POST"));
+    }
+    send(api, publication(call, &call.rest)?).await
+}
+
+/// `POST /v2/enqueue/{queue}/{destination}`
+pub(crate) async fn enqueue(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+    if call.shape().0 != "POST" {
+        return Err(Refusal::method("POST"));
+    }
+    let (queue, destination) = call.rest.split_once('/').unwrap_or((&call.rest, ""));
+    let queue = String::from_utf8_lossy(&percent_decoded(queue)).into_owned();
+    let mut publication = publication(call, destination)?;
+    publication.options.queue = Some(QueueName::new(queue).map_err(Refusal::bad_request)?);
+    send(api, publication).await
+}
+
+async fn send(api: &Api, publication: Publication) -> Result<Reply, Refusal> {
+    let accepted = accepted(api, publication).await?;
+    let status = if accepted.is_duplicate() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(json(status, &accepted))
+}
+
+/// Publishes, and says what was accepted.
+pub(super) async fn accepted(api: &Api, publication: Publication) -> Result<Accepted, Refusal> {
+    match api.worker.call(Command::Publish(publication)).await? {
+        Answer::Accepted(accepted) => Ok(accepted),
+        other => unreachable!("a publish is not answered {other:?}"),
+    }
+}
+
+/// What a call wants to be published to the destination in its path.
+fn publication(call: &Call, path: &str) -> Result<Publication, Refusal> {
+    let headers = control_headers(&call.head.headers, call.query())?;
+    let destination = read_destination(path, call.query())?;
+    assemble(destination, &headers, call.body.clone(), call.caller)
+}
+
+/// Puts a publish request together, which is not meant for a schedule.
+pub(super) fn assemble(
+    destination: Destination,
+    headers: &HeaderMap,
     body: Bytes,
     caller_ip: IpAddr,
-) -> Result<Reply, Refusal> {
-    let query = head.uri.query();
-    let publication = Publication {
-        destination: read_destination(destination, query)?,
-        options: read_options(&head.headers, query)?,
-        body,
-        caller_ip,
-    };
-    match api.worker.publish(publication).await? {
-        Answer::Accepted(receipt) if receipt.deduplicated => Ok(json(StatusCode::ACCEPTED, &receipt)),
-        Answer::Accepted(receipt) => Ok(json(StatusCode::OK, &receipt)),
-        Answer::NotFound(group) => Err(Refusal::not_found(format!("topic {group} not found"))),
+) -> Result<Publication, Refusal> {
+    if headers.contains_key(header::CRON) {
+        return Err(Refusal::bad_request("Upstash-Cron: schedules are created at /v2/schedules"));
     }
+    let options = read_options(headers)?;
+    Ok(Publication { destination, options, headers: forwardable(headers), body, caller_ip })
 }
 
 /// Reads the destination from the rest of the path and the query, byte for byte.
 ///
 /// The query belongs to the destination, short of the parameters that are meant for this server.
-fn read_destination(path: &str, query: Option<&str>) -> Result<Destination, Refusal> {
+pub(super) fn read_destination(path: &str, query: Option<&str>) -> Result<Destination, Refusal> {
     let mut text = plain(path)?.into_owned();
     let own = pairs(query).filter(|pair| !pair.is_token() && !pair.is_header());
     let own: Vec<_> = own.map(|pair| pair.raw).collect();
@@ -47,7 +80,12 @@ fn read_destination(path: &str, query: Option<&str>) -> Result<Destination, Refu
         text.push(if text.contains('?') { '&' } else { '?' });
         text.push_str(&own.join("&"));
     }
-    Destination::received(&text).map_err(|error| {
+    destination(&text)
+}
+
+/// Reads a destination.
+pub(super) fn destination(text: &str) -> Result<Destination, Refusal> {
+    Destination::received(text).map_err(|error| {
         Refusal::bad_request(match error {
             InvalidDestination::Url(InvalidUrl::Scheme) => {
                 "invalid destination url: endpoint has invalid scheme, add http:// or https://".to_owned()
@@ -73,48 +111,4 @@ fn plain(path: &str) -> Result<Cow<'_, str>, Refusal> {
         }
     }
     Ok(path.into())
-}
-
-/// Reads the options from the headers, and from the parameters that stand for headers; a header wins.
-fn read_options(headers: &HeaderMap, query: Option<&str>) -> Result<DeliveryOptions, Refusal> {
-    let mut controls = headers.clone();
-    for Pair { name, value, .. } in pairs(query).filter(Pair::is_header) {
-        let invalid = || Refusal::bad_request(format!("{name}: cannot be a header"));
-        let header = HeaderName::try_from(&name).map_err(|_| invalid())?;
-        let value = HeaderValue::try_from(value).map_err(|_| invalid())?;
-        controls.entry(header).or_insert(value);
-    }
-    refuse_what_publish_cannot_do(&controls)?;
-    let mut options = DeliveryOptions::from_headers(&controls).map_err(Refusal::bad_request)?;
-    if options.forward_all_headers {
-        for name in headers.keys().filter(|name| is_forwarded(name, headers)) {
-            if !options.settings.forward.contains_key(name) {
-                for value in headers.get_all(name) {
-                    options.settings.forward.append(name, value.clone());
-                }
-            }
-        }
-    }
-    Ok(options)
-}
-
-/// Headers that would be misunderstood if they were ignored.
-fn refuse_what_publish_cannot_do(headers: &HeaderMap) -> Result<(), Refusal> {
-    let refused = if headers.contains_key(header::CRON) {
-        "Upstash-Cron: schedules are created at /v2/schedules"
-    } else if headers.contains_key("upstash-callback-delay") {
-        "Upstash-Callback-Delay: callbacks cannot be delayed"
-    } else if headers.contains_key("upstash-failure-callback-delay") {
-        "Upstash-Failure-Callback-Delay: callbacks cannot be delayed"
-    } else if headers.get(header::DEDUPLICATION_ID).is_some_and(|id| id.as_bytes().contains(&b':')) {
-        "DeduplicationId cannot contain ':'"
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::bad_request(refused))
-}
-
-/// Whether `Upstash-Header-Forward` covers a header: neither the controls nor the token of the call go any further.
-fn is_forwarded(name: &HeaderName, headers: &HeaderMap) -> bool {
-    !name.as_str().starts_with("upstash-") && (name != AUTHORIZATION || gate::bearer(headers).is_none())
 }

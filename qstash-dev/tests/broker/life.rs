@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::Method;
-use qstash_dev::broker::{Answer, Broker, CallId, Effect, Event, Millis, Record};
-use qstash_types::{Destination, LogState, Receipt};
+use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Millis, Record, Refused};
+use qstash_types::{LogState, Receipt};
 
 use crate::sim::{START, Sim, answered, answered_with, json, message, publication};
 
@@ -12,8 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn what_is_promised_is_kept_before_it_is_promised_and_promised_before_it_is_done() {
-    let effects =
-        Broker::new(1).handle(START, Event::Publish { call: CallId(5), publication: Box::new(message(&[])) });
+    let effects = Broker::new(1)
+        .handle(START, Event::Call { call: CallId(5), command: Box::new(Command::Publish(message(&[]))) });
     assert!(matches!(
         &effects[..],
         [
@@ -225,8 +225,8 @@ fn messages_that_become_due_at_the_same_instant_go_out_in_the_order_of_their_acc
 
 #[test]
 fn a_url_group_that_nobody_made_is_unknown() {
-    let answer = Sim::new().answer(publication("my-group", &[], ""));
-    assert_eq!(answer, Answer::NotFound(Destination::url_group("my-group").unwrap()));
+    let answer = Sim::new().call(Command::Publish(publication("my-group", &[], "")));
+    assert_eq!(answer, Err(Refused::NotFound("topic my-group".to_owned())));
 }
 
 /// One message from end to end, as the description of the wire tells it.

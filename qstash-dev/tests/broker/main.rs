@@ -3,8 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod callbacks;
+mod cancelling;
+mod cron;
+mod dead_letters;
 mod deduplication;
+mod flow_control;
 mod life;
+mod logs;
+mod queues;
 mod reading;
 mod retries;
+mod schedules;
 mod sim;
+mod url_groups;
+mod year;

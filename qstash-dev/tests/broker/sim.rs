@@ -4,10 +4,10 @@ use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use qstash_dev::broker::{
-    Answer, AttemptId, Broker, CallId, Delivery, Effect, Event, Millis, Outcome, Publication, Record,
-    Response,
+    Accepted, Answer, AttemptId, Broker, CallId, Command, Delivery, Effect, Event, Millis, Outcome,
+    Publication, Record, Refused, Response,
 };
-use qstash_types::{DeliveryOptions, Destination, LogEntry, LogState, Receipt};
+use qstash_types::{DeliveryOptions, Destination, LogEntry, LogState, MessageId, Receipt};
 use serde_json::Value;
 
 /// The instant of the worked trace in the description of the wire.
@@ -22,7 +22,7 @@ pub(crate) struct Sim {
     pub(crate) abandoned: Vec<AttemptId>,
     /// What had to be kept.
     pub(crate) kept: Vec<Record>,
-    answers: Vec<Answer>,
+    answers: Vec<Result<Answer, Refused>>,
 }
 
 impl Sim {
@@ -56,16 +56,35 @@ impl Sim {
         }
     }
 
-    pub(crate) fn answer(&mut self, publication: Publication) -> Answer {
-        self.handle(Event::Publish { call: CallId(0), publication: Box::new(publication) });
-        self.answers.pop().expect("a publish is answered at once")
+    /// Calls the API.
+    pub(crate) fn call(&mut self, command: Command) -> Result<Answer, Refused> {
+        self.handle(Event::Call { call: CallId(0), command: Box::new(command) });
+        self.answers.pop().expect("a call is answered at once")
+    }
+
+    /// Calls the API, which is to be carried out.
+    pub(crate) fn done(&mut self, command: Command) {
+        assert_eq!(self.call(command), Ok(Answer::Done));
     }
 
     pub(crate) fn publish(&mut self, publication: Publication) -> Receipt {
-        match self.answer(publication) {
-            Answer::Accepted(receipt) => receipt,
-            Answer::NotFound(destination) => panic!("{destination} is no URL"),
+        match self.call(Command::Publish(publication)) {
+            Ok(Answer::Accepted(Accepted::One(receipt))) => receipt,
+            other => panic!("{other:?}"),
         }
+    }
+
+    /// Publishes to a URL group.
+    pub(crate) fn fan_out(&mut self, publication: Publication) -> Vec<Receipt> {
+        match self.call(Command::Publish(publication)) {
+            Ok(Answer::Accepted(Accepted::Each(receipts))) => receipts,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The messages whose attempts are running, the oldest first.
+    pub(crate) fn on_their_way(&self) -> Vec<MessageId> {
+        self.running.iter().map(|delivery| delivery.message.clone()).collect()
     }
 
     /// Takes the oldest running attempt out, to look at it.
@@ -137,6 +156,7 @@ pub(crate) fn publication(
     Publication {
         destination: Destination::received(url).unwrap(),
         options: DeliveryOptions::from_headers(&header_map(headers)).unwrap(),
+        headers: HeaderMap::new(),
         body: body.into(),
         caller_ip: Ipv4Addr::LOCALHOST.into(),
     }
@@ -171,7 +191,7 @@ pub(crate) fn json(delivery: &Delivery) -> Value {
     serde_json::from_slice(&delivery.body).unwrap()
 }
 
-fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+pub(crate) fn header_map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());

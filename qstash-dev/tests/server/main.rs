@@ -10,3 +10,4 @@ mod isolation;
 mod publish;
 mod reads;
 mod refusals;
+mod resources;

@@ -151,7 +151,7 @@ async fn web_pages_are_not_served() {
 async fn unknown_paths_are_not_found() {
     let server = DevServer::start().await.unwrap();
     for target in
-        ["/", "/v2", "/v2/", "/v3/keys", "/v2/unknown", "/v2/keys/x", "//v2/keys", "/v2/messages", "*"]
+        ["/", "/v2", "/v2/", "/v3/keys", "/v2/unknown", "/v2/keys/x", "//v2/keys", "/v2/messages/a/b", "*"]
     {
         let answer = get(&server, target).send().await;
         assert_eq!(answer.status, 404, "{target}");
@@ -165,8 +165,9 @@ async fn a_wrong_method_is_refused_by_naming_the_right_one() {
     let cases = [
         ("GET", "/v2/publish/http://127.0.0.1:9/", "POST"),
         ("POST", "/v2/keys", "GET"),
-        ("DELETE", "/v2/messages/msg_1", "GET"),
-        ("PUT", "/v2/dlq", "GET"),
+        ("POST", "/v2/messages/msg_1", "GET, DELETE"),
+        ("GET", "/v2/messages", "DELETE"),
+        ("PUT", "/v2/dlq", "GET, DELETE"),
         ("POST", "/v2/logs", "GET"),
         ("POST", "/v2/events", "GET"),
     ];

@@ -1,0 +1,95 @@
+//! From a publish request to messages on their way.
+
+use std::{mem, sync::Arc};
+
+use qstash_types::{Destination, LogState, MessageId, Receipt};
+
+use super::{
+    Accepted, Broker, Effect, Endpoint, Message, Millis, Publication, Record, Refused,
+    deduplication::{self, Fingerprint},
+    due::Wake,
+    machine::{Stage, Tracked},
+    options,
+    queues::Slot,
+};
+
+impl Broker {
+    /// Accepts a message, or one for each endpoint of a URL group; if one is refused, all are.
+    pub(super) fn publish(&mut self, now: Millis, publication: Publication) -> Result<Accepted, Refused> {
+        let Publication { destination, mut options, headers, body, caller_ip } = publication;
+        let (url_group, endpoints) = match destination {
+            Destination::Url(url) => (None, vec![Endpoint { name: None, url }]),
+            Destination::UrlGroup(name) => {
+                let group = self.url_groups.get(&name).ok_or_else(|| Refused::url_group(&name))?;
+                options = options::on_top_of(options, &group.defaults);
+                (Some(name), group.endpoints.clone())
+            }
+            unknown => return Err(Refused::NotFound(unknown.to_string())),
+        };
+        if options.forward_all_headers {
+            let named = mem::take(&mut options.settings.forward);
+            options.settings.forward = options::headers_on_top_of(&named, headers);
+        }
+        if let Some(queue) = &options.queue {
+            self.ensure_queue(now, queue)?;
+        }
+        let deduplication = options.deduplication.take();
+        let mut receipts = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let id = self.ids.message();
+            let mut message =
+                Message::published(id, now, endpoint.url, options.clone(), body.clone(), caller_ip);
+            message.url_group.clone_from(&url_group);
+            message.endpoint = endpoint.name;
+            let fingerprint = deduplication.clone().map(|wanted| Fingerprint::of(&message, wanted));
+            let mut receipt =
+                match fingerprint.and_then(|fingerprint| self.first(now, &message.id, fingerprint)) {
+                    Some(first) => duplicate_of(first),
+                    None => Receipt::new(message.id.clone()),
+                };
+            receipt.url = url_group.as_ref().map(|_| message.url.to_string());
+            if !receipt.deduplicated {
+                self.accept(now, message, None);
+            }
+            receipts.push(receipt);
+        }
+        Ok(match url_group {
+            Some(_) => Accepted::Each(receipts),
+            None => Accepted::One(receipts.remove(0)),
+        })
+    }
+
+    /// The message that was accepted first within the window; a window opens if there is none.
+    fn first(&mut self, now: Millis, id: &MessageId, fingerprint: Fingerprint) -> Option<MessageId> {
+        let first = self.windows.get(&fingerprint).cloned();
+        if first.is_none() {
+            self.windows.insert(fingerprint.clone(), id.clone());
+            self.due.add(now + deduplication::WINDOW, Wake::CloseWindow(fingerprint));
+        }
+        first
+    }
+
+    /// Takes charge of a message.
+    pub(super) fn accept(&mut self, now: Millis, message: Message, slot: Option<Slot>) {
+        let message = Arc::new(message);
+        self.effects.push(Effect::Keep(Record::Accepted(message.clone())));
+        self.enter(now, &message, LogState::Created);
+        if let Some(queue) = &message.queue {
+            self.queues.join(queue);
+        }
+        let (id, not_before) = (message.id.clone(), message.not_before);
+        let place = self.due.add(not_before, Wake::Attempt(id.clone()));
+        let flow_control = message.flow_control.clone();
+        let stage = Stage::Waiting(place);
+        self.messages.insert(id, Tracked { message, retried: 0, stage, ticket: 0, slot, cancelled: false });
+        if let Some(flow_control) = flow_control {
+            self.apply_limits(now, &flow_control);
+        }
+    }
+}
+
+fn duplicate_of(first: MessageId) -> Receipt {
+    let mut receipt = Receipt::new(first);
+    receipt.deduplicated = true;
+    receipt
+}

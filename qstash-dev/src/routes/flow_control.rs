@@ -1,0 +1,95 @@
+//! `/v2/flowControl` and `/v2/globalParallelism`
+
+use std::{num::NonZeroU32, time::Duration};
+
+use http::StatusCode;
+use qstash_types::FlowControlKey;
+use serde_json::json;
+
+use super::{listing::Query, queues::carry_out};
+use crate::{
+    api::{Api, Call},
+    broker::{Activity, Command, FlowChange},
+    reply::{Refusal, Reply, json},
+};
+
+const LONGEST_PERIOD: u64 = 7 * 24 * 60 * 60;
+
+/// Flow-control keys.
+pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+    let (method, segments) = call.shape();
+    match (method, &segments[..]) {
+        ("GET", []) => {
+            let text = Query::read(call)?.one("search").unwrap_or_default().to_owned();
+            let keys: Vec<_> = api.worker.look(move |broker| broker.flow_controls(&text).collect()).await?;
+            Ok(json(StatusCode::OK, &keys))
+        }
+        ("GET", [key]) => {
+            let not_found = Refusal::not_found(format!("flow-control key {key} not found"));
+            let key = (*key).to_owned();
+            let found = api.worker.look(move |broker| broker.flow_control(&key)).await?;
+            Ok(json(StatusCode::OK, &found.ok_or(not_found)?))
+        }
+        ("POST", [key, verb]) => {
+            let key = FlowControlKey::new(key).map_err(Refusal::bad_request)?;
+            let query = Query::read(call)?;
+            let change = match *verb {
+                "pause" => FlowChange::Set(Activity::Paused),
+                "resume" => FlowChange::Set(Activity::Running),
+                "pin" => pin(&query)?,
+                "unpin" => FlowChange::Unpin {
+                    parallelism: flag(&query, "parallelism")?,
+                    rate: flag(&query, "rate")?,
+                },
+                "resetRate" | "reset" => FlowChange::ResetRate,
+                _ => return Err(call.not_found()),
+            };
+            carry_out(api, Command::FlowControl(key, change)).await
+        }
+        (_, [] | [_]) => Err(Refusal::method("GET")),
+        (_, [_, _]) => Err(Refusal::method("POST")),
+        _ => Err(call.not_found()),
+    }
+}
+
+/// `GET /v2/globalParallelism`: how many attempts run, and may run, at the same time.
+pub(crate) async fn global(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+    let (method, segments) = call.shape();
+    match (method, &segments[..]) {
+        ("GET", []) => {
+            let (count, most) = api.worker.look(crate::broker::Broker::parallelism).await?;
+            Ok(json(StatusCode::OK, &json!({ "parallelismMax": most, "parallelismCount": count })))
+        }
+        (_, []) => Err(Refusal::method("GET")),
+        _ => Err(call.not_found()),
+    }
+}
+
+fn pin(query: &Query) -> Result<FlowChange, Refusal> {
+    let number = |name: &str| match query.one(name) {
+        None => Ok(None),
+        Some(text) => text
+            .parse::<NonZeroU32>()
+            .map(Some)
+            .map_err(|_| Refusal::bad_request(format!("{name}: expected a whole number above zero"))),
+    };
+    let (parallelism, rate, period) = (number("parallelism")?, number("rate")?, number("period")?);
+    let period = period.map_or(1, |period| u64::from(period.get()));
+    if period > LONGEST_PERIOD {
+        return Err(Refusal::bad_request("period: at most a week"));
+    }
+    let rate = rate.map(|rate| (rate, Duration::from_secs(period)));
+    if parallelism.is_none() && rate.is_none() {
+        return Err(Refusal::bad_request("parallelism: needed, unless there is a rate"));
+    }
+    Ok(FlowChange::Pin { parallelism, rate })
+}
+
+fn flag(query: &Query, name: &str) -> Result<bool, Refusal> {
+    match query.one(name) {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Some(_) => Err(Refusal::bad_request(format!("{name}: expected true or false"))),
+    }
+}

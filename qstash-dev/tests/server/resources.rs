@@ -1,0 +1,284 @@
+//! Every resource of the API, from the request to the answer.
+
+use std::time::Duration;
+
+use qstash_dev::DevServer;
+use serde_json::{Value, json};
+
+use crate::{
+    client::{call, get, publish},
+    destination::Destination,
+};
+
+async fn ok(server: &DevServer, method: &str, target: &str, body: &str) -> Vec<u8> {
+    let answer = call(server, method, target).body(body).send().await;
+    assert_eq!(answer.status, 200, "{method} {target}: {}", answer.text());
+    answer.body
+}
+
+async fn read(server: &DevServer, target: &str) -> Value {
+    let answer = get(server, target).send().await;
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_url_group_fans_out_with_its_defaults() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let endpoints = json!({"endpoints": [
+        {"url": destination.url("/1"), "name": "one"}, {"url": destination.url("/2")},
+    ]});
+    ok(&server, "POST", "/v2/topics/team/endpoints", &endpoints.to_string()).await;
+    let defaults = json!({"headers": {"Upstash-Retries": "5", "Upstash-Header-Forward": ["true"]}});
+    ok(&server, "PATCH", "/v2/topics/team", &defaults.to_string()).await;
+    let group = read(&server, "/v2/topics/team").await;
+    assert_eq!(group["endpoints"], endpoints["endpoints"]);
+    assert_eq!(read(&server, "/v2/topics").await, json!([group]));
+
+    let answer = publish(&server, "team").header("X-Own", "1").send().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()[1]["url"], destination.url("/2"));
+    server.settled().await;
+    let received = destination.received();
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].header("upstash-topic-name"), Some("team"));
+    assert_eq!(received[0].header("upstash-max-retries"), Some("5"));
+    assert_eq!(received[0].header("x-own"), Some("1"));
+
+    ok(&server, "DELETE", "/v2/topics/team/endpoints", r#"{"endpoints":[{"name":"one"}]}"#).await;
+    ok(&server, "DELETE", "/v2/topics/team", "").await;
+    ok(&server, "DELETE", "/v2/topics/team", "").await;
+    assert_eq!(publish(&server, "team").send().await.error(), "topic team not found");
+}
+
+#[tokio::test]
+async fn a_queue_is_made_changed_paused_and_deleted() {
+    let server = DevServer::start().await.unwrap();
+    ok(&server, "POST", "/v2/queues", r#"{"queueName":"q","parallelism":2,"paused":true}"#).await;
+    let target = "/v2/enqueue/q/http://127.0.0.1:9/a?upstash-label=x";
+    call(&server, "POST", target).accepted().await;
+    let queue = read(&server, "/v2/queues/q").await;
+    assert_eq!(
+        (&queue["parallelism"], &queue["lag"], &queue["paused"]),
+        (&json!(2), &json!(1), &json!(true))
+    );
+    ok(&server, "POST", "/v2/queues", r#"{"queueName":"q","paused":false}"#).await;
+    ok(&server, "POST", "/v2/queues/q/pause", "").await;
+    ok(&server, "POST", "/v2/queues/q/resume", "").await;
+    assert_eq!(read(&server, "/v2/queues").await[0]["paused"], false);
+    ok(&server, "DELETE", "/v2/queues/q", "").await;
+    ok(&server, "DELETE", "/v2/queues/q", "").await;
+    assert_eq!(get(&server, "/v2/queues/q").send().await.error(), "queue q not found");
+    for body in [r#"{"queueName":"a b"}"#, r#"{"queueName":"q","parallelism":0}"#, "[", "{}"] {
+        assert_eq!(call(&server, "POST", "/v2/queues").body(body).send().await.status, 400, "{body}");
+    }
+    let answer =
+        call(&server, "POST", "/v2/queues").body(r#"{"queueName":"q","parallelism":99}"#).send().await;
+    assert_eq!(answer.status, 412);
+    assert_eq!(call(&server, "POST", "/v2/enqueue/a%20b/http://127.0.0.1:9/").send().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_item_in_its_place() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let endpoints = json!({"endpoints": [{"url": destination.url("/g")}]});
+    ok(&server, "POST", "/v2/topics/team/endpoints", &endpoints.to_string()).await;
+    let dedup = json!({"Upstash-Deduplication-Id": "a", "Content-Type": "text/plain"});
+    let items = json!([
+        {"destination": destination.url("/1?a=1"), "headers": dedup, "body": "hello", "queue": null},
+        {"destination": "team"},
+        {"destination": "nowhere.test/x"},
+        {"destination": destination.url("/1"), "headers": dedup},
+        {"destination": destination.url("/q"), "queue": "q", "body": ""},
+        {"destination": "unknown"},
+        7,
+    ]);
+    let answer = call(&server, "POST", "/v2/batch").body(items.to_string()).send().await;
+    assert_eq!(answer.status, 200);
+    let answers = answer.json();
+    assert!(answers[0]["messageId"].is_string());
+    assert_eq!(answers[1][0]["url"], destination.url("/g"));
+    assert!(answers[2]["error"].as_str().unwrap().contains("invalid scheme"));
+    assert_eq!(
+        (&answers[3]["messageId"], &answers[3]["deduplicated"]),
+        (&answers[0]["messageId"], &json!(true))
+    );
+    assert!(answers[4]["messageId"].is_string());
+    assert_eq!(answers[5]["error"], "topic unknown not found");
+    assert!(answers[6]["error"].is_string());
+    server.settled().await;
+    let received = destination.received();
+    assert_eq!(received.len(), 3);
+    let first = received.iter().find(|request| request.target() == "/1?a=1").unwrap();
+    assert_eq!((first.body.as_slice(), first.header("content-type")), (&b"hello"[..], Some("text/plain")));
+    assert_eq!(call(&server, "POST", "/v2/batch").body("{}").send().await.status, 400);
+}
+
+#[tokio::test]
+async fn messages_are_cancelled_one_by_id_or_many_by_query_or_body() {
+    let server = DevServer::start().await.unwrap();
+    let later = || publish(&server, "http://127.0.0.1:9/").header("Upstash-Delay", "1h");
+    let cancel = async |target: &str, body: &str| call(&server, "DELETE", target).body(body).send().await;
+    let one = later().accepted().await;
+    let target = format!("/v2/messages/{one}");
+    assert_eq!(cancel(&target, "").await.json(), json!({"cancelled": 1}));
+    assert_eq!(cancel(&target, "").await.status, 404);
+
+    let (a, b, c) = (later().accepted().await, later().accepted().await, later().accepted().await);
+    let target = format!("/v2/messages?messageIds={a}");
+    let body = json!({"messageIds": [b]}).to_string();
+    assert_eq!(cancel(&target, &body).await.json(), json!({"cancelled": 2}));
+    assert_eq!(cancel("/v2/messages?label=x&count=500", "").await.json(), json!({"cancelled": 0}));
+    for target in ["/v2/messages?lable=x", "/v2/messages?count=501", "/v2/messages?fromDate=x"] {
+        assert_eq!(cancel(target, "").await.status, 400, "{target}");
+    }
+    assert_eq!(get(&server, &format!("/v2/messages/{c}")).send().await.status, 200);
+    assert_eq!(cancel("/v2/messages", "").await.json(), json!({"cancelled": 1}));
+}
+
+#[tokio::test]
+async fn dead_letters_are_paged_read_retried_and_deleted() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(500).await;
+    for _ in 0..5 {
+        publish(&server, &destination.url("/")).header("Upstash-Retries", "0").accepted().await;
+    }
+    server.settled().await;
+    let page = read(&server, "/v2/dlq?count=2&unknown=1").await;
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = read(&server, &format!("/v2/dlq?cursor={cursor}")).await;
+    assert_eq!(rest["messages"].as_array().unwrap().len(), 3);
+    assert!(rest.get("cursor").is_none());
+    let id = page["messages"][0]["dlqId"].as_str().unwrap();
+    let target = format!("/v2/dlq/{id}");
+    assert_eq!(read(&server, &target).await, page["messages"][0]);
+
+    let retry = format!("/v2/dlq/retry/{id}");
+    let answer = call(&server, "POST", &retry).header("Upstash-Retries", "1").send().await;
+    assert_eq!(answer.status, 201);
+    assert!(answer.json()["messageId"].is_string());
+    assert_eq!(call(&server, "POST", &retry).send().await.status, 404);
+    assert_eq!(call(&server, "DELETE", &target).send().await.status, 404);
+    let second = page["messages"][1]["dlqId"].as_str().unwrap();
+    assert!(ok(&server, "DELETE", &format!("/v2/dlq/{second}"), "").await.is_empty());
+
+    let answer = call(&server, "POST", "/v2/dlq/retry?responseStatus=500&count=1").send().await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.json()["responses"].as_array().unwrap().len(), 1);
+    assert_ne!(answer.json()["cursor"], "");
+    server.settled().await;
+    for bad in ["host=a", "path=/", "unknown=1", "count=101", "cursor=x"] {
+        let answer = call(&server, "DELETE", &format!("/v2/dlq?{bad}")).send().await;
+        assert_eq!(answer.status, 400, "{bad}");
+    }
+    let deleted: Value = serde_json::from_slice(&ok(&server, "DELETE", "/v2/dlq", "").await).unwrap();
+    assert_eq!(deleted, json!({"deleted": 3}));
+}
+
+#[tokio::test]
+async fn logs_are_filtered_paged_and_grouped() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let id = publish(&server, &destination.url("/a")).header("Upstash-Label", "x").accepted().await;
+    publish(&server, &destination.url("/b")).accepted().await;
+    server.settled().await;
+    let page = read(&server, "/v2/events?label=x&count=2").await;
+    assert_eq!(page["events"].as_array().unwrap().len(), 2);
+    let target = format!("/v2/events?label=x&cursor={}", page["cursor"].as_str().unwrap());
+    let rest = read(&server, &target).await;
+    assert_eq!((&rest["events"][0]["state"], rest.get("cursor")), (&json!("CREATED"), None));
+    assert_eq!(read(&server, "/v2/logs?path=/b&state=DELIVERED").await["logs"].as_array().unwrap().len(), 1);
+    let grouped = read(&server, &format!("/v2/logs?groupBy=messageId&messageId={id}")).await;
+    assert_eq!(grouped["messages"][0]["messageId"], id);
+    assert_eq!(grouped["messages"][0]["events"].as_array().unwrap().len(), 3);
+    for bad in ["state=ODD", "cursor=abc", "groupBy=url"] {
+        assert_eq!(get(&server, &format!("/v2/logs?{bad}")).send().await.status, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn rotated_keys_sign_from_now_on() {
+    let server = DevServer::start().await.unwrap();
+    let before = server.signing_keys();
+    let body = ok(&server, "POST", "/v2/keys/rotate", "").await;
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    let after = server.signing_keys();
+    assert_eq!(after.current.expose(), before.next.expose());
+    assert_ne!(after.next.expose(), before.current.expose());
+    let expected = json!({"current": after.current.expose(), "next": after.next.expose()});
+    assert_eq!((&answer, &read(&server, "/v2/keys").await), (&expected, &expected));
+}
+
+#[tokio::test]
+async fn flow_control_is_pinned_paused_and_shown() {
+    let server = DevServer::start().await.unwrap();
+    ok(&server, "POST", "/v2/flowControl/a%2Fb/pin?parallelism=5&rate=10&period=60", "").await;
+    ok(&server, "POST", "/v2/flowControl/a%2Fb/pause", "").await;
+    let key = read(&server, "/v2/flowControl/a%2Fb").await;
+    assert_eq!(
+        (&key["flowControlKey"], &key["rateMax"], &key["ratePeriod"]),
+        (&json!("a/b"), &json!(10), &json!(60))
+    );
+    assert_eq!((&key["isPaused"], &key["isPinnedRate"]), (&json!(true), &json!(true)));
+    for verb in ["resume", "unpin?rate=true", "resetRate", "reset"] {
+        ok(&server, "POST", &format!("/v2/flowControl/a%2Fb/{verb}"), "").await;
+    }
+    assert_eq!(read(&server, "/v2/flowControl?search=b").await.as_array().unwrap().len(), 1);
+    let global = read(&server, "/v2/globalParallelism").await;
+    assert_eq!(global, json!({"parallelismMax": 128, "parallelismCount": 0}));
+    assert_eq!(get(&server, "/v2/flowControl/x").send().await.status, 404);
+    let answer = call(&server, "POST", "/v2/flowControl/x/pin?rate=0").send().await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test]
+async fn a_schedule_is_made_paused_resumed_and_deleted() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let target = format!("/v2/schedules/{}", destination.url("/s?a=1"));
+    let answer = call(&server, "POST", &target).header("Upstash-Cron", "*/5 * * * *").body("x").send().await;
+    assert_eq!(answer.status, 200);
+    let id = answer.json()["scheduleId"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("scd_"));
+    let schedule = read(&server, &format!("/v2/schedules/{id}")).await;
+    assert_eq!(
+        (&schedule["destination"], &schedule["body"]),
+        (&json!(destination.url("/s?a=1")), &json!("x"))
+    );
+    assert_eq!(read(&server, "/v2/schedules").await.as_array().unwrap().len(), 1);
+    for method in ["POST", "PATCH"] {
+        ok(&server, method, &format!("/v2/schedules/{id}/pause"), "").await;
+    }
+    server.advance(Duration::from_secs(600)).await;
+    assert!(destination.received().is_empty());
+    ok(&server, "PATCH", &format!("/v2/schedules/{id}/resume"), "").await;
+    server.advance(Duration::from_secs(600)).await;
+    assert_eq!(destination.received().len(), 2);
+    assert_eq!(destination.received()[0].header("upstash-schedule-id"), Some(id.as_str()));
+    ok(&server, "DELETE", &format!("/v2/schedules/{id}"), "").await;
+    assert_eq!(get(&server, &format!("/v2/schedules/{id}")).send().await.status, 404);
+    let bad = call(&server, "POST", &target).header("Upstash-Cron", "0 0 30 2 *").send().await;
+    assert_eq!((bad.status, bad.error().as_str()), (400, "Upstash-Cron: the expression never fires"));
+    assert_eq!(call(&server, "POST", &target).send().await.error(), "Upstash-Cron: needed");
+}
+
+#[tokio::test]
+async fn the_read_only_token_reads_and_changes_nothing() {
+    let server = DevServer::builder().read_only_token("look").start().await.unwrap();
+    let with = |method: &str, target: &str| {
+        call(&server, method, target).without("Authorization").header("Authorization", "Bearer look").send()
+    };
+    assert_eq!(with("GET", "/v2/queues").await.status, 200);
+    for (method, target) in [
+        ("POST", "/v2/publish/http://127.0.0.1:9/"),
+        ("DELETE", "/v2/messages"),
+        ("PATCH", "/v2/topics/x"),
+        ("POST", "/v2/keys/rotate"),
+    ] {
+        let answer = with(method, target).await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.error(), "Authorization: the token is read-only");
+    }
+}
