@@ -1,6 +1,6 @@
 //! The API: connections, the way from a request to its resource, and back.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, request::Parts};
@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::{
     broker::LONGEST_BODY,
+    fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
     query::percent_decoded,
@@ -40,6 +41,7 @@ const MOST_CONNECTIONS: usize = 1024;
 pub(crate) struct Api {
     pub(crate) gate: Gate,
     pub(crate) keys: Keyring,
+    pub(crate) faults: Faults,
     pub(crate) worker: Handle,
 }
 
@@ -65,7 +67,20 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
 
 async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
     let service = service_fn(|request| async {
-        Ok::<_, Infallible>(api.answer(request, peer).await.unwrap_or_else(Refusal::reply))
+        let answer = async { api.answer(request, peer).await.unwrap_or_else(Refusal::reply) };
+        match api.faults.next_of_api() {
+            Some(Fault::TooManyRequests) => {
+                Ok(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply())
+            }
+            Some(Fault::InternalError) => {
+                Ok(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").reply())
+            }
+            Some(Fault::LostConnection) => {
+                answer.await;
+                Err(io::Error::other("the connection is lost on purpose"))
+            }
+            _ => Ok(answer.await),
+        }
     });
     let served = async {
         stream.set_nodelay(true)?;
@@ -125,7 +140,7 @@ impl Api {
         }
         let rest = rest.unwrap_or_default().to_owned();
         let segments = if rest.is_empty() { Vec::new() } else { rest.split('/').map(text).collect() };
-        let call = Call { rest, segments, body, caller, head };
+        let call = Call { head, rest, segments, body, caller };
         match resource.as_str() {
             "publish" => publish::publish(self, &call).await,
             "enqueue" => publish::enqueue(self, &call).await,

@@ -6,7 +6,7 @@ use std::{
     io, iter,
     pin::Pin,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -22,33 +22,77 @@ use hyper_util::{
 };
 use qstash_types::header;
 use qstash_verify::Token;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
+    fault::{Fault, Faults},
     keyring::Keyring,
-    loopback,
+    loopback, secret,
 };
+
+/// How long a delivery waits to be overtaken.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
+/// Longer than any token is valid.
+const LATENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Carries deliveries to their destinations.
 #[derive(Clone, Debug)]
 pub(crate) struct Courier {
     client: Client<Loopback, Full<Bytes>>,
     keys: Keyring,
+    faults: Faults,
 }
 
 impl Courier {
-    pub(crate) fn new(keys: Keyring) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(Loopback), keys }
+    pub(crate) fn new(keys: Keyring, faults: Faults) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(Loopback), keys, faults }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
-        self.send(delivery).await.map_or_else(Outcome::Failed, Outcome::Answered)
+        let outcome = match self.faults.next_of_delivery() {
+            None => self.send(delivery, SystemTime::now()).await,
+            Some(fault) => self.send_with(fault, delivery).await,
+        };
+        self.faults.overtaking.notify_waiters();
+        outcome.map_or_else(Outcome::Failed, Outcome::Answered)
     }
 
-    async fn send(&self, delivery: Delivery) -> Result<Response, String> {
-        let request = self.request(delivery)?;
+    async fn send_with(&self, fault: Fault, delivery: Delivery) -> Result<Response, String> {
+        let now = SystemTime::now();
+        match fault {
+            Fault::DuplicatedDelivery => {
+                // What the destination answers the first time makes no difference.
+                let _ = self.send(delivery.clone(), now).await;
+                self.send(delivery, now).await
+            }
+            Fault::OvertakenDelivery => {
+                // If no other delivery comes, this one goes on alone.
+                let _ = timeout(LONGEST_HOLD, self.faults.overtaking.notified()).await;
+                self.send(delivery, now).await
+            }
+            Fault::LateDelivery => self.send(delivery, now - LATENESS).await,
+            Fault::LostAcknowledgement => {
+                self.send(delivery, now).await.and_then(|_| Err("the response was lost".to_owned()))
+            }
+            Fault::RotatedKeys => {
+                let request = self.request(delivery, now)?;
+                let fresh = secret::signing_key().map_err(|error| error.to_string())?;
+                self.keys.rotate(fresh);
+                self.exchange(request).await
+            }
+            Fault::TooManyRequests | Fault::InternalError | Fault::LostConnection => {
+                self.send(delivery, now).await
+            }
+        }
+    }
+
+    async fn send(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Response, String> {
+        self.exchange(self.request(delivery, signed_at)?).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, String> {
         let response = self.client.request(request).await.map_err(|error| {
             let what = if error.is_connect() { "connection failed" } else { "no valid response" };
             format!("{what}: {}", root_cause(&error))
@@ -60,7 +104,7 @@ impl Courier {
         Ok(Response { status: parts.status, headers: parts.headers, body })
     }
 
-    fn request(&self, delivery: Delivery) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {
         let uri: Uri =
             delivery.url.as_str().parse().map_err(|error| format!("the URL cannot be called: {error}"))?;
         if !has_usable_port(&uri) {
@@ -74,8 +118,7 @@ impl Courier {
             return Err(format!("only destinations on this machine are called, and {host} is not one"));
         }
         // Receivers compare the times in the token with their own clock, which no test moves.
-        let token =
-            Token::new(delivery.url.as_str(), &delivery.body, SystemTime::now()).id(&delivery.token_id);
+        let token = Token::new(delivery.url.as_str(), &delivery.body, signed_at).id(&delivery.token_id);
         let signature =
             HeaderValue::try_from(self.keys.signer().token(&token)).expect("a token is plain ASCII");
         let mut request = Request::new(Full::new(delivery.body));

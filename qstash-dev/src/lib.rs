@@ -56,6 +56,7 @@ mod api;
 pub mod broker;
 mod clock;
 mod deliver;
+mod fault;
 mod gate;
 mod hex;
 mod keyring;
@@ -68,4 +69,5 @@ mod server;
 mod trace;
 mod worker;
 
+pub use fault::Fault;
 pub use server::{DevServer, DevServerBuilder, StartError};

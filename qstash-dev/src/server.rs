@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use qstash_types::{DeadLetter, LogEntry, SigningKeys};
+use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     api::{self, Api},
     deliver::Courier,
+    fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
     secret,
@@ -29,6 +30,7 @@ pub struct DevServer {
     token: String,
     read_only_token: String,
     keys: Keyring,
+    faults: Faults,
     patience: Duration,
     worker: Handle,
     tasks: JoinSet<()>,
@@ -52,6 +54,7 @@ impl DevServer {
             read_only_token: None,
             signing_keys: None,
             seed: None,
+            faults: Faults::default(),
             patience: Duration::from_secs(2),
         }
     }
@@ -95,6 +98,24 @@ impl DevServer {
         self.worker.settled().await.expect(RUNNING);
     }
 
+    /// Waits until a message has entered a state, however long that takes; at once if it already has.
+    pub async fn wait_for(&self, message: impl AsRef<str>, state: LogState) {
+        self.worker.wait_for(message.as_ref(), state).await.expect(RUNNING);
+    }
+
+    /// Lets something go wrong once, at the next occasion.
+    pub fn fault(&self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// What was delivered, the oldest first, as the log tells it.
+    pub async fn deliveries(&self) -> Vec<LogEntry> {
+        let mut entries = self.log().await;
+        entries.retain(|entry| entry.state == LogState::Delivered);
+        entries.reverse();
+        entries
+    }
+
     /// The dead letter queue, the newest entry first.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
         self.worker.look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
@@ -127,6 +148,7 @@ pub struct DevServerBuilder {
     read_only_token: Option<String>,
     signing_keys: Option<SigningKeys>,
     seed: Option<u64>,
+    faults: Faults,
     patience: Duration,
 }
 
@@ -162,6 +184,12 @@ impl DevServerBuilder {
         self
     }
 
+    /// Lets something go wrong once, at the first occasion.
+    pub fn fault(self, fault: Fault) -> Self {
+        self.faults.add(fault);
+        self
+    }
+
     /// Lets [`DevServer::advance`] wait this long, in real time, for an attempt in flight. The default is two seconds;
     /// a day is the most.
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -184,9 +212,9 @@ impl DevServerBuilder {
         let address = listener.local_addr().map_err(cannot_listen)?;
 
         let mut tasks = JoinSet::new();
-        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone()));
+        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone(), self.faults.clone()));
         let gate = Gate::new(&token, &read_only_token, address.port())?;
-        let api = Api { gate, keys: keys.clone(), worker: worker.clone() };
+        let api = Api { gate, keys: keys.clone(), faults: self.faults.clone(), worker: worker.clone() };
         tasks.spawn(api::serve(listener, Arc::new(api)));
         Ok(DevServer {
             address,
@@ -194,6 +222,7 @@ impl DevServerBuilder {
             token,
             read_only_token,
             keys,
+            faults: self.faults,
             patience: self.patience,
             worker,
             tasks,

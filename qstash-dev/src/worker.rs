@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use qstash_types::LogState;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{AbortHandle, JoinError, JoinSet},
@@ -33,6 +34,8 @@ pub(crate) struct Worker {
     advances: VecDeque<Advance>,
     /// Who waits until nothing is left to do.
     settling: Vec<oneshot::Sender<()>>,
+    /// Who waits until a message enters a state.
+    watchers: Vec<(String, LogState, oneshot::Sender<()>)>,
 }
 
 #[derive(Debug)]
@@ -56,6 +59,7 @@ enum Request {
     Look(Box<dyn FnOnce(&Broker) + Send>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
+    WaitFor(String, LogState, oneshot::Sender<()>),
 }
 
 /// The other end of the worker, for everybody else.
@@ -94,6 +98,10 @@ impl Handle {
         self.ask(Request::Settle).await
     }
 
+    pub(crate) async fn wait_for(&self, message: &str, state: LogState) -> Result<(), Gone> {
+        self.ask(|done| Request::WaitFor(message.to_owned(), state, done)).await
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Gone> {
         let (sender, receiver) = oneshot::channel();
         self.0.send(request(sender)).map_err(|_| Gone)?;
@@ -115,6 +123,7 @@ impl Worker {
             attempts: HashMap::new(),
             advances: VecDeque::new(),
             settling: Vec::new(),
+            watchers: Vec::new(),
         };
         tasks.spawn(worker.run(requests));
         Handle(sender)
@@ -149,6 +158,13 @@ impl Worker {
                 self.advances.push_back(Advance { target, since: Instant::now(), patience, done });
             }
             Request::Settle(done) => self.settling.push(done),
+            Request::WaitFor(message, state, done) => {
+                if self.broker.has_entered(&message, &state) {
+                    let _ = done.send(());
+                } else {
+                    self.watchers.push((message, state, done));
+                }
+            }
         }
     }
 
@@ -180,7 +196,18 @@ impl Worker {
                     attempt.delivery.abort();
                 }
             }
-            Effect::Log(entry) => trace::entry(&entry),
+            Effect::Log(entry) => {
+                trace::entry(&entry);
+                let entered = |message: &str, state: &LogState| {
+                    entry.message.id.as_str() == message && entry.state == *state
+                };
+                for (_, _, done) in
+                    self.watchers.extract_if(.., |(message, state, _)| entered(message, state))
+                {
+                    // Whoever asked may have left.
+                    let _ = done.send(());
+                }
+            }
         }
     }
 

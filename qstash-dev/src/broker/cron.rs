@@ -149,37 +149,37 @@ const MONTHS: [&str; 12] =
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Field {
-    fn parse(text: &str, least: u8, most: u8, names: &[&str]) -> Result<Self, InvalidCron> {
+    fn parse(text: &str, lowest: u8, highest: u8, names: &[&str]) -> Result<Self, InvalidCron> {
         let invalid = || InvalidCron::Field(text.to_owned());
         let value = |text: &str| {
-            let named = names.iter().position(|name| text.eq_ignore_ascii_case(name));
-            let value = match named {
-                Some(place) => u8::try_from(place).ok()? + least,
+            let place = names.iter().position(|name| text.eq_ignore_ascii_case(name));
+            let value = match place {
+                Some(place) => u8::try_from(place).ok()? + lowest,
                 None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok()?,
                 None => return None,
             };
-            (least..=most).contains(&value).then_some(value)
+            (lowest..=highest).contains(&value).then_some(value)
         };
         let mut values = 0;
         for part in text.split(',') {
             let (range, step) =
                 part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-            let (first, last) = match range.split_once('-') {
-                _ if range == "*" => (least, most),
-                Some((first, last)) => (value(first).ok_or_else(invalid)?, value(last).ok_or_else(invalid)?),
+            let (from, to) = match range.split_once('-') {
+                _ if range == "*" => (lowest, highest),
+                Some((from, to)) => (value(from).ok_or_else(invalid)?, value(to).ok_or_else(invalid)?),
                 None => {
-                    let first = value(range).ok_or_else(invalid)?;
-                    (first, if step.is_some() { most } else { first })
+                    let only = value(range).ok_or_else(invalid)?;
+                    (only, if step.is_some() { highest } else { only })
                 }
             };
             let step = match step {
                 Some(step) => step.parse().ok().filter(|&step: &usize| step > 0).ok_or_else(invalid)?,
                 None => 1,
             };
-            if first > last {
+            if from > to {
                 return Err(invalid());
             }
-            values |= (first..=last).step_by(step).fold(0, |values, value| values | 1 << value);
+            values |= (from..=to).step_by(step).fold(0, |values, value| values | 1 << value);
         }
         Ok(Self { values, any: text.starts_with('*') })
     }

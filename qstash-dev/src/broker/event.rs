@@ -59,6 +59,7 @@ pub struct CallId(pub u64);
 pub struct AttemptId(pub u64);
 
 /// A request to send to a destination.
+#[derive(Clone)]
 pub struct Delivery {
     /// The attempt that this is.
     pub attempt: AttemptId,

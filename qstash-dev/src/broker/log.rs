@@ -131,6 +131,12 @@ impl Broker {
         (groups.into_iter().map(|(id, entries)| (id, rendered(entries))).collect(), cursor)
     }
 
+    /// Whether a message has entered a state, as far as the log goes back.
+    pub fn has_entered(&self, message: &str, state: &LogState) -> bool {
+        let mut entries = self.log.entries.iter();
+        entries.any(|entry| entry.message.id.as_str() == message && entry.state == *state)
+    }
+
     fn matching(&self, filter: &Filter) -> impl Iterator<Item = (Cursor, &Entry)> {
         self.log.iter().filter(|(_, entry)| {
             filter.matches_state(&entry.state) && filter.matches(&entry.message, entry.time)

@@ -207,7 +207,7 @@ impl Broker {
                 self.windows.remove(&fingerprint);
             }
             Wake::Period(key) => self.period_ended(now, &key),
-            Wake::Trigger(schedule) => self.trigger(now, schedule),
+            Wake::Trigger(schedule) => self.trigger(now, &schedule),
         }
     }
 

@@ -247,9 +247,9 @@ impl Broker {
     }
 
     /// Publishes what a schedule is there for. A paused one lets the time pass, and does not make up for it.
-    pub(super) fn trigger(&mut self, now: Millis, id: ScheduleId) {
-        self.plan(now, &id);
-        let Some(schedule) = self.schedules.0.get(&id) else { return };
+    pub(super) fn trigger(&mut self, now: Millis, id: &ScheduleId) {
+        self.plan(now, id);
+        let Some(schedule) = self.schedules.0.get(id) else { return };
         if schedule.activity == Activity::Paused {
             return;
         }
@@ -261,7 +261,7 @@ impl Broker {
         };
         let fresh = receipts.into_iter().filter(|receipt| !receipt.deduplicated);
         let run = fresh.map(|receipt| (receipt.message_id, RunState::InProgress)).collect();
-        if let Some(schedule) = self.schedules.0.get_mut(&id) {
+        if let Some(schedule) = self.schedules.0.get_mut(id) {
             (schedule.last, schedule.run, schedule.error) = (Some(now), run, error);
         }
     }

@@ -49,9 +49,8 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
             (0, _) => Err(not_found(id)),
             _ => Ok(empty()),
         },
-        (_, []) => Err(Refusal::method("GET, DELETE")),
         (_, ["retry", ..]) => Err(Refusal::method("POST")),
-        (_, [_]) => Err(Refusal::method("GET, DELETE")),
+        (_, [] | [_]) => Err(Refusal::method("GET, DELETE")),
         _ => Err(call.not_found()),
     }
 }

@@ -45,6 +45,7 @@ impl Dice {
 
 /// What is known about a message from outside.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of facts")]
 struct Known {
     queue: Option<String>,
     flow: Option<String>,
@@ -81,8 +82,8 @@ struct Year {
     steps: u64,
 }
 
-fn publication(destination: &str, headers: HeaderMap, queue: Option<&str>) -> Publication {
-    let mut options = DeliveryOptions::from_headers(&headers).unwrap();
+fn publication(destination: &str, headers: &HeaderMap, queue: Option<&str>) -> Publication {
+    let mut options = DeliveryOptions::from_headers(headers).unwrap();
     options.queue = queue.map(|name| QueueName::new(name).unwrap());
     Publication {
         destination: Destination::received(destination).unwrap(),
@@ -124,7 +125,7 @@ impl Year {
             ("15 4 * * MON", "fanned", None),
         ] {
             let destination = if id == "fanned" { "group" } else { "http://127.0.0.1:9/s" };
-            let mut publication = publication(destination, HeaderMap::new(), queue);
+            let mut publication = publication(destination, &HeaderMap::new(), queue);
             publication.options.schedule_id = Some(ScheduleId::new(id).unwrap());
             year.call(Command::PutSchedule(Box::new(cron.parse::<Cron>().unwrap()), publication));
         }
@@ -295,10 +296,11 @@ impl Year {
             put("upstash-timeout", "30s".to_owned());
         }
         let mut queue = None;
-        if self.dice.one_in(3) {
-            queue = Some(QUEUES[usize::try_from(self.dice.below(2)).unwrap()].0);
-        } else if self.dice.one_in(3) {
-            let (key, limits, ..) = FLOWS[usize::try_from(self.dice.below(2)).unwrap()];
+        let pick = usize::try_from(self.dice.below(9)).unwrap();
+        if pick < 4 {
+            queue = Some(QUEUES[pick % 2].0);
+        } else if pick < 6 {
+            let (key, limits, ..) = FLOWS[pick % 2];
             put("upstash-flow-control-key", key.to_owned());
             put("upstash-flow-control-value", limits.to_owned());
         }
@@ -307,15 +309,14 @@ impl Year {
         if let Some(id) = deduplication {
             put("upstash-deduplication-id", id.to_string());
         }
-        let answer = self.call(Command::Publish(publication(destination, headers, queue)));
+        let answer = self.call(Command::Publish(publication(destination, &headers, queue)));
         if let (Some(id), Some(Answer::Accepted(Accepted::One(receipt)))) = (deduplication, answer) {
             let open = self.windows.get(&id).filter(|(since, _)| self.now < *since + WINDOW);
-            match open {
-                Some((_, first)) => assert_eq!((&receipt.message_id, receipt.deduplicated), (first, true)),
-                None => {
-                    assert!(!receipt.deduplicated, "the window was closed");
-                    self.windows.insert(id, (self.now, receipt.message_id));
-                }
+            if let Some((_, first)) = open {
+                assert_eq!((&receipt.message_id, receipt.deduplicated), (first, true));
+            } else {
+                assert!(!receipt.deduplicated, "the window was closed");
+                self.windows.insert(id, (self.now, receipt.message_id));
             }
         }
     }

@@ -6,6 +6,7 @@ mod advance;
 mod client;
 mod deliver;
 mod destination;
+mod faults;
 mod isolation;
 mod publish;
 mod reads;

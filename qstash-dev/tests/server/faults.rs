@@ -1,0 +1,110 @@
+//! What goes wrong on demand, and waiting for what happens.
+
+use std::time::SystemTime;
+
+use qstash_dev::{DevServer, Fault};
+use qstash_types::LogState;
+use qstash_verify::{Presented, Verifier};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    client::{get, publish},
+    destination::{Destination, Received},
+};
+
+async fn delivered(fault: Fault) -> (DevServer, Vec<Received>) {
+    let server = DevServer::builder().fault(fault).start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    publish(&server, &destination.url("/a")).accepted().await;
+    publish(&server, &destination.url("/b")).header("Upstash-Delay", "1h").accepted().await;
+    server.settled().await;
+    (server, destination.received())
+}
+
+fn is_genuine(server: &DevServer, received: &Received) -> bool {
+    let verifier = Verifier::builder(server.signing_keys()).any_destination().build().unwrap();
+    let signature = received.header("upstash-signature").unwrap().to_owned();
+    let request = Presented::new([signature.as_bytes()], received.target());
+    verifier.verify(&request, "", SystemTime::now()).is_ok()
+}
+
+#[tokio::test]
+async fn a_delivery_can_arrive_twice() {
+    let (server, received) = delivered(Fault::DuplicatedDelivery).await;
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].header("upstash-message-id"), received[1].header("upstash-message-id"));
+    assert_eq!(server.deliveries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_can_arrive_after_its_token_has_expired() {
+    let (server, received) = delivered(Fault::LateDelivery).await;
+    assert!(!is_genuine(&server, &received[0]));
+}
+
+#[tokio::test]
+async fn an_acknowledgement_can_be_lost() {
+    let (server, received) = delivered(Fault::LostAcknowledgement).await;
+    assert_eq!(received.len(), 1);
+    assert!(server.deliveries().await.is_empty());
+    let error = server.log().await.into_iter().find(|entry| entry.state == LogState::Error).unwrap();
+    assert_eq!(error.error.as_deref(), Some("the response was lost"));
+    assert!(error.next_delivery_time.is_some());
+}
+
+#[tokio::test]
+async fn keys_can_be_rotated_while_a_delivery_is_under_way() {
+    let (server, received) = delivered(Fault::RotatedKeys).await;
+    assert!(!is_genuine(&server, &received[0]), "the key that signed is no longer one of the two");
+}
+
+#[tokio::test]
+async fn a_delivery_can_be_overtaken() {
+    let server = DevServer::builder().fault(Fault::OvertakenDelivery).start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    publish(&server, &destination.url("/first")).accepted().await;
+    publish(&server, &destination.url("/second")).accepted().await;
+    server.settled().await;
+    let paths: Vec<_> = destination.received().iter().map(|request| request.path().to_owned()).collect();
+    assert_eq!(paths, ["/second", "/first"]);
+}
+
+#[tokio::test]
+async fn a_call_can_be_answered_429_or_500() {
+    let server = DevServer::start().await.unwrap();
+    for (fault, status) in [(Fault::TooManyRequests, 429), (Fault::InternalError, 500)] {
+        server.fault(fault);
+        assert_eq!(get(&server, "/v2/keys").send().await.status, status);
+        assert_eq!(get(&server, "/v2/keys").send().await.status, 200, "once");
+    }
+}
+
+#[tokio::test]
+async fn a_call_can_lose_its_connection_and_be_carried_out_all_the_same() {
+    let server = DevServer::builder().fault(Fault::LostConnection).start().await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let (address, token) = (server.address(), server.token());
+    let call = format!(
+        "POST /v2/publish/http://127.0.0.1:9/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Upstash-Delay: 1h\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(call.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // Closed or reset: no answer either way.
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty());
+    assert_eq!(server.log().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_test_can_wait_for_a_state() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let id = publish(&server, &destination.url("/")).accepted().await;
+    server.wait_for(&id, LogState::Delivered).await;
+    server.wait_for(&id, LogState::Created).await;
+    assert_eq!(server.deliveries().await[0].message_id.as_str(), id);
+}
