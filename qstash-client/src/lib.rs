@@ -106,9 +106,12 @@ mod options;
 mod published;
 mod publisher;
 mod query;
+mod queues;
 mod request;
+mod resource;
 mod retry;
 mod settings;
+mod signing_keys;
 mod trace;
 mod transport;
 
@@ -126,6 +129,8 @@ pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
     DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, Method,
-    Receipt, Redaction, Region, RetryDelay, Url, UrlGroupName,
+    QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url, UrlGroupName,
 };
+pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;
+pub use signing_keys::SigningKeysHandle;

@@ -26,7 +26,7 @@
 //! | the values in them | [`duration`], [`FlowControl`], [`RetryDelay`], [`Redaction`] |
 //! | headers of a delivery | [`DeliveryHeaders`] |
 //! | callback bodies | [`Callback`], [`FailureCallback`] |
-//! | answers of the API | [`Receipt`], [`MessageRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
+//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
 //! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
 //! | destinations | [`Destination`], [`Url`] |
 //!
@@ -47,6 +47,7 @@ mod headers;
 mod id;
 mod log;
 mod message;
+mod queue;
 mod receipt;
 mod redaction;
 mod region;
@@ -67,6 +68,7 @@ pub use id::{
 };
 pub use log::{LogEntry, LogState};
 pub use message::{DeadLetter, MessageRecord};
+pub use queue::QueueRecord;
 pub use receipt::Receipt;
 pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
 pub use region::{Region, UnknownRegion};

@@ -12,7 +12,9 @@ mod message;
 mod process;
 mod publish;
 mod publisher;
+mod queues;
 mod retry;
+mod signing_keys;
 mod support;
 mod targets;
 #[cfg(feature = "tracing")]
