@@ -102,6 +102,7 @@ mod draft;
 mod environment;
 mod error;
 mod message;
+mod messages;
 mod options;
 mod published;
 mod publisher;
@@ -124,12 +125,13 @@ pub use config::ClientBuilder;
 pub use config_error::ConfigError;
 pub use error::{DecodeError, Error, InvalidInput, TransportError};
 pub use message::{Message, MessageParts};
+pub use messages::MessageHandle;
 pub use options::MessageOptions;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, Method,
-    QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url, UrlGroupName,
+    DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, MessageRecord,
+    Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url, UrlGroupName,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;

@@ -9,6 +9,7 @@ mod defaults;
 mod errors;
 mod faults;
 mod message;
+mod messages;
 mod process;
 mod publish;
 mod publisher;
