@@ -77,7 +77,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the longest body that is read, in bytes; [`DEFAULT_BODY_LIMIT`] unless set.
+    /// Sets the longest body that is read, in bytes; [`DEFAULT_BODY_LIMIT`](crate::DEFAULT_BODY_LIMIT) unless set.
     pub fn body_limit(mut self, body_limit: usize) -> Self {
         self.settings.body_limit = body_limit;
         self
