@@ -48,7 +48,11 @@
 //!
 //! Outside of [`VerifySignature`], which in axum means added after it, nothing may change the body or the URL:
 //! decompression (`RequestDecompressionLayer`) and path normalisation (`NormalizePathLayer`) belong inside. Outside, they
-//! cost every delivery that they change a 403.
+//! cost every delivery that they change a 403. `RequestBodyLimitLayer` and limits on concurrency may stand on either
+//! side; directly inside, a `ConcurrencyLimit` also bounds how many bodies are read at the same time.
+//!
+//! A subscriber of `tracing` that listens at debug level is told the likely cause of each refusal, such as a layer
+//! that stands on the wrong side.
 //!
 //! `Router::layer` also covers the fallback, so that a stranger gets 403 for every path; `Router::route_layer` covers
 //! the routes alone.
@@ -61,14 +65,14 @@
 //!
 //! # Testing handlers
 //!
-//! `qstash_verify::Signer` signs as QStash does, with any key and at any time. It needs the feature `sign` of
-//! `qstash-verify`, as a development dependency.
+//! `qstash_verify::Signer` signs as QStash does, with any key and at any time, and makes deliveries that are wrong in
+//! every way that matters. It needs the feature `sign` of `qstash-verify`, as a development dependency.
 //!
 //! ```
 //! use std::time::SystemTime;
-//! use axum::{Router, body::Body, http::Request, routing::post};
+//! use axum::{Router, body::Body, routing::post};
 //! use qstash_axum::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
-//! use qstash_verify::Signer;
+//! use qstash_verify::{Defect, Signer, Token};
 //! use tower::ServiceExt;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -80,11 +84,15 @@
 //!     .route("/double", post(async |Signed(_): Signed<u32>| Outcome::done()))
 //!     .layer(VerifySignature::new(verifier));
 //!
-//! let token = Signer::new(key).sign("https://api.example.com/double", b"21", SystemTime::now());
-//! let delivery = |body| Request::post("/double").header("upstash-signature", &token).body(Body::from(body));
+//! let signer = Signer::new(key);
+//! let delivery = Token::new("https://api.example.com/double", b"21", SystemTime::now());
+//! let request = signer.request(&delivery)?.map(Body::from);
+//! assert_eq!(app.clone().oneshot(request).await?.status(), 200);
 //!
-//! assert_eq!(app.clone().oneshot(delivery("21")?).await?.status(), 200);
-//! assert_eq!(app.oneshot(delivery("99")?).await?.status(), 403);
+//! for defect in Defect::ALL {
+//!     let request = signer.request(&delivery.clone().broken(defect))?.map(Body::from);
+//!     assert_eq!(app.clone().oneshot(request).await?.status(), 403, "{defect:?}");
+//! }
 //! # Ok(())
 //! # }
 //! ```
