@@ -67,45 +67,15 @@
 //!
 //! # Testing handlers
 //!
-//! `qstash_verify::Signer` signs as QStash does, with any key and at any time, and makes deliveries that are wrong in
-//! every way that matters. It needs the feature `sign` of `qstash-verify`, as a development dependency.
-//!
-//! ```
-//! use std::time::SystemTime;
-//! use actix_web::{App, test, web};
-//! use qstash_actix::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
-//! use qstash_verify::{Defect, Signer, Token};
-//!
-//! # #[actix_web::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = SigningKey::new("sig_test")?;
-//! let keys = KeySet::new([("test", key.clone())]);
-//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
-//! let app = App::new()
-//!     .route("/double", web::post().to(async |Signed(_): Signed<u32>| Outcome::done()))
-//!     .wrap(VerifySignature::new(verifier));
-//! let app = test::init_service(app).await;
-//!
-//! let signer = Signer::new(key);
-//! let delivery = Token::new("https://api.example.com/double", b"21", SystemTime::now());
-//! let request = |token: &Token| {
-//!     let request = test::TestRequest::post().uri("/double").set_payload("21");
-//!     request.insert_header(("upstash-signature", signer.token(token))).to_request()
-//! };
-//! assert_eq!(test::call_service(&app, request(&delivery)).await.status(), 200);
-//!
-//! for defect in Defect::ALL {
-//!     let request = request(&delivery.clone().broken(defect));
-//!     assert_eq!(test::call_service(&app, request).await.status(), 403, "{defect:?}");
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
+//! key and at any time, and ones that are wrong in every way that matters.
 
 mod extract;
 mod middleware;
 mod outcome;
 mod rejection;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use extract::{Delivery, Signed};
 pub use middleware::{VerifySignature, VerifySignatureMiddleware};

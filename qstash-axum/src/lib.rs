@@ -65,37 +65,8 @@
 //!
 //! # Testing handlers
 //!
-//! `qstash_verify::Signer` signs as QStash does, with any key and at any time, and makes deliveries that are wrong in
-//! every way that matters. It needs the feature `sign` of `qstash-verify`, as a development dependency.
-//!
-//! ```
-//! use std::time::SystemTime;
-//! use axum::{Router, body::Body, routing::post};
-//! use qstash_axum::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
-//! use qstash_verify::{Defect, Signer, Token};
-//! use tower::ServiceExt;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = SigningKey::new("sig_test")?;
-//! let keys = KeySet::new([("test", key.clone())]);
-//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
-//! let app = Router::new()
-//!     .route("/double", post(async |Signed(_): Signed<u32>| Outcome::done()))
-//!     .layer(VerifySignature::new(verifier));
-//!
-//! let signer = Signer::new(key);
-//! let delivery = Token::new("https://api.example.com/double", b"21", SystemTime::now());
-//! let request = signer.request(&delivery)?.map(Body::from);
-//! assert_eq!(app.clone().oneshot(request).await?.status(), 200);
-//!
-//! for defect in Defect::ALL {
-//!     let request = signer.request(&delivery.clone().broken(defect))?.map(Body::from);
-//!     assert_eq!(app.clone().oneshot(request).await?.status(), 403, "{defect:?}");
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
+//! key and at any time, and ones that are wrong in every way that matters.
 
 mod extract;
 mod future;
@@ -103,6 +74,8 @@ mod layer;
 mod outcome;
 mod rejection;
 mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use extract::{Delivery, Signed};
 pub use future::ResponseFuture;
