@@ -6,6 +6,9 @@
 #![expect(clippy::missing_panics_doc, reason = "a scenario is a test; it panics where the loop is broken")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+pub mod hostile;
+pub mod outcomes;
+
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -20,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use qstash_client::{Client, Message};
 use qstash_dev::DevServer;
 use qstash_types::SigningKeys;
-use qstash_verify::{Signer, Verifier};
+use qstash_verify::{Signer, Verifier, VerifierBuilder};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, sync::mpsc};
 
@@ -76,13 +79,16 @@ pub struct Loop {
 }
 
 impl Loop {
-    /// Starts a server, and the receiver that `start` makes; it gets the verifier to use and is to answer its address.
-    pub async fn start(start: impl AsyncFnOnce(std::net::TcpListener, Verifier, Sightings)) -> Self {
+    /// Starts a server, and the receiver that `start` makes behind a verifier with these settings.
+    pub async fn start(
+        settings: impl FnOnce(VerifierBuilder) -> VerifierBuilder,
+        start: impl AsyncFnOnce(std::net::TcpListener, Verifier, Sightings),
+    ) -> Self {
         let qstash = DevServer::start().await.unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let verifier = Verifier::builder(qstash.signing_keys()).origin(&origin).build().unwrap();
+        let verifier = settings(Verifier::builder(qstash.signing_keys()).origin(&origin)).build().unwrap();
         let (sightings, seen) = mpsc::unbounded_channel();
         start(listener, verifier, sightings).await;
         let client = Client::new(qstash.url(), qstash.token()).unwrap();

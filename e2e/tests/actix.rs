@@ -4,12 +4,16 @@ use actix_web::{
     App, HttpResponse, HttpServer,
     web::{self, Data},
 };
-use e2e::{ANSWER, Loop, Seen, Sightings};
-use qstash_actix::{Callback, Delivery, FailureCallback, Outcome, Signed, VerifySignature};
+use e2e::{ANSWER, Loop, Seen, Sightings, outcomes::LATER};
+use qstash_actix::{Callback, Delivery, FailureCallback, Outcome, Signed, VerifierBuilder, VerifySignature};
 use serde_json::Value;
 
 async fn turning() -> Loop {
-    Loop::start(async |listener, verifier, sightings| {
+    turning_with(|verifier| verifier).await
+}
+
+async fn turning_with(settings: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Loop {
+    Loop::start(settings, async |listener, verifier, sightings| {
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(Data::new(sightings.clone()))
@@ -20,6 +24,11 @@ async fn turning() -> Loop {
                 .route("/failed", web::post().to(failed))
                 .route("/delivery", web::post().to(delivery))
                 .route("/signed", web::post().to(signed))
+                .route("/outcome/done", web::post().to(async || Outcome::done()))
+                .route("/outcome/later", web::post().to(async || Outcome::retry_after(LATER)))
+                .route("/outcome/permanent", web::post().to(async || Outcome::permanent("never")))
+                .route("/outcome/question-mark", web::post().to(question_mark))
+                .route("/outcome/undecodable", web::post().to(async |_: Signed<u32>| ""))
         });
         let server = server.workers(1).disable_signals().listen(listener).expect("a free listener").run();
         tokio::spawn(server);
@@ -65,6 +74,22 @@ async fn delivery(sightings: Data<Sightings>, delivery: Delivery) -> HttpRespons
 async fn signed(sightings: Data<Sightings>, Signed(value): Signed<Value>) -> HttpResponse {
     saw(&sightings, Seen::Signed(value));
     HttpResponse::Ok().finish()
+}
+
+async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+    let _: u32 = delivery.json()?;
+    Ok(Outcome::done())
+}
+
+#[tokio::test]
+async fn each_outcome_decides_about_the_next_attempt() {
+    e2e::outcomes::each_outcome_decides_about_the_next_attempt(turning().await).await;
+}
+
+#[tokio::test]
+async fn an_undecodable_body_can_be_permanent() {
+    let turning = turning_with(VerifierBuilder::undecodable_is_permanent).await;
+    e2e::outcomes::an_undecodable_body_can_be_permanent(turning).await;
 }
 
 #[tokio::test]

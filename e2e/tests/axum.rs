@@ -8,12 +8,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use e2e::{ANSWER, Loop, Seen, Sightings};
-use qstash_axum::{Callback, Delivery, FailureCallback, Outcome, Signed, Verifier, VerifySignature};
+use e2e::{ANSWER, Loop, Seen, Sightings, outcomes::LATER};
+use qstash_axum::{
+    Callback, Delivery, FailureCallback, Outcome, Signed, Verifier, VerifierBuilder, VerifySignature,
+};
 use serde_json::Value;
 
 async fn turning() -> Loop {
-    Loop::start(async |listener, verifier, sightings| {
+    turning_with(|verifier| verifier).await
+}
+
+async fn turning_with(settings: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Loop {
+    Loop::start(settings, async |listener, verifier, sightings| {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener of the runtime");
         tokio::spawn(axum::serve(listener, app(verifier, sightings)).into_future());
     })
@@ -29,6 +35,11 @@ fn app(verifier: Verifier, sightings: Sightings) -> Router {
         .route("/delivery", post(delivery))
         .route("/signed", post(signed))
         .route("/bytes", post(bytes))
+        .route("/outcome/done", post(async || Outcome::done()))
+        .route("/outcome/later", post(async || Outcome::retry_after(LATER)))
+        .route("/outcome/permanent", post(async || Outcome::permanent("never")))
+        .route("/outcome/question-mark", post(question_mark))
+        .route("/outcome/undecodable", post(async |_: Signed<u32>| ()))
         .with_state(sightings)
         .layer(VerifySignature::new(verifier))
 }
@@ -76,6 +87,22 @@ async fn signed(State(sightings): State<Sightings>, Signed(value): Signed<Value>
 
 async fn bytes(State(sightings): State<Sightings>, body: Bytes) {
     saw(&sightings, Seen::Bytes(body));
+}
+
+async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+    let _: u32 = delivery.json()?;
+    Ok(Outcome::done())
+}
+
+#[tokio::test]
+async fn each_outcome_decides_about_the_next_attempt() {
+    e2e::outcomes::each_outcome_decides_about_the_next_attempt(turning().await).await;
+}
+
+#[tokio::test]
+async fn an_undecodable_body_can_be_permanent() {
+    let turning = turning_with(VerifierBuilder::undecodable_is_permanent).await;
+    e2e::outcomes::an_undecodable_body_can_be_permanent(turning).await;
 }
 
 #[tokio::test]

@@ -39,17 +39,18 @@ fuzz_target!(|data: &[u8]| {
 
     let now = SystemTime::UNIX_EPOCH + NOW;
     let request = Presented::new([token.as_bytes()], &target);
-    if let Ok(verified) = VERIFIER.verify(&request, claims.to_vec(), now) {
+    match VERIFIER.verify(&request, claims.to_vec(), now) {
         // The claims would have to hold their own digest.
-        unreachable!("{verified:?}");
+        Ok(verified) => unreachable!("{verified:?}"),
+        Err(error) => drop(VERIFIER.diagnose(&error, &request, claims).map(|cause| cause.to_string())),
     }
-    if let Ok(unread) = VERIFIER.authenticate(&request, now) {
-        let claims: serde_json::Value = serde_json::from_slice(claims).expect("what passes is JSON");
+    if VERIFIER.authenticate(&request, now).is_ok() {
+        // Claims that nobody reads may hold what a stricter reader refuses, such as half of a surrogate pair.
+        let Ok(claims) = serde_json::from_slice::<serde_json::Value>(claims) else { return };
         assert_eq!(claims["iss"], "Upstash");
         assert!(claims["exp"].as_f64().expect("a number") > NOW.as_secs_f64());
         assert!(claims["nbf"].as_f64().expect("a number") <= NOW.as_secs_f64());
         let subject = claims["sub"].as_str().expect("text").to_ascii_lowercase();
         assert!(subject.starts_with("https://example.com"), "{subject}");
-        drop(unread);
     }
 });

@@ -19,8 +19,9 @@ use crate::Rejection;
 ///
 /// # Rejections
 ///
-/// [`Rejection::Json`] with status 422 if the body does not deserialise, [`Rejection::Unprotected`] with status 500 on
-/// a route without [`VerifySignature`](crate::VerifySignature).
+/// [`Rejection::Json`] if the body does not deserialise, with status 422, or 489 if
+/// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent). [`Rejection::Unprotected`] with status 500
+/// on a route without [`VerifySignature`](crate::VerifySignature).
 #[derive(Clone, Debug)]
 pub struct Signed<T>(pub T);
 
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned> FromRequest for Signed<T> {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         ready(verified(request).and_then(|verified| {
             let value = verified.json().map_err(Rejection::from);
-            value.map(Self).inspect_err(|rejection| rejection.log(LogLevel::Warn { suppressed: 0 }))
+            value.map(Self).inspect_err(|rejection| rejection.log(LogLevel::Warn { suppressed: 0 }, None))
         }))
     }
 }

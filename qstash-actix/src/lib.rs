@@ -52,6 +52,9 @@
 //! `NormalizePath` belongs inside. Outside, it costs every delivery that it changes a 403. CORS and `Compress`, which
 //! change responses, may stand on either side; a refusal passes through them like any response.
 //!
+//! A subscriber of `tracing` that listens at debug level is told the likely cause of each refusal, such as middleware
+//! that stands on the wrong side.
+//!
 //! `App::wrap` also covers what no route takes, so that a stranger gets 403 for every path. `wrap` on a scope or a
 //! resource covers that one.
 //!
@@ -64,41 +67,15 @@
 //!
 //! # Testing handlers
 //!
-//! `qstash_verify::Signer` signs as QStash does, with any key and at any time. It needs the feature `sign` of
-//! `qstash-verify`, as a development dependency.
-//!
-//! ```
-//! use std::time::SystemTime;
-//! use actix_web::{App, test, web};
-//! use qstash_actix::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
-//! use qstash_verify::Signer;
-//!
-//! # #[actix_web::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = SigningKey::new("sig_test")?;
-//! let keys = KeySet::new([("test", key.clone())]);
-//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
-//! let app = App::new()
-//!     .route("/double", web::post().to(async |Signed(_): Signed<u32>| Outcome::done()))
-//!     .wrap(VerifySignature::new(verifier));
-//! let app = test::init_service(app).await;
-//!
-//! let token = Signer::new(key).sign("https://api.example.com/double", b"21", SystemTime::now());
-//! let delivery = |body| {
-//!     let request = test::TestRequest::post().uri("/double");
-//!     request.insert_header(("upstash-signature", token.as_str())).set_payload(body).to_request()
-//! };
-//!
-//! assert_eq!(test::call_service(&app, delivery("21")).await.status(), 200);
-//! assert_eq!(test::call_service(&app, delivery("99")).await.status(), 403);
-//! # Ok(())
-//! # }
-//! ```
+//! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
+//! key and at any time, and ones that are wrong in every way that matters.
 
 mod extract;
 mod middleware;
 mod outcome;
 mod rejection;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use extract::{Delivery, Signed};
 pub use middleware::{VerifySignature, VerifySignatureMiddleware};

@@ -12,13 +12,14 @@ use actix_web::{
     body::EitherBody,
     dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
-        header::{CONTENT_LENGTH, HeaderValue},
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue},
         uri::PathAndQuery,
     },
 };
 use futures_core::Stream;
 use qstash_types::header::{REGION, SIGNATURE};
 use qstash_verify::{EnvError, LogLevel, Presented, RefusalLog, Unread, Verifier, VerifyError};
+use tracing::{Level, enabled};
 
 use crate::Rejection;
 
@@ -37,7 +38,8 @@ use crate::Rejection;
 /// QStash tries again after each of them, so a mis-deployed key delays messages and loses none. The response is a
 /// short fixed text with the [`Rejection`] in its extensions, and there is one `tracing` event. The event is a warning
 /// if one of the keys signed the request. Of all others, one a minute is a warning, with the number of those in
-/// between, so that strangers cannot fill the log.
+/// between, so that strangers cannot fill the log. Where a subscriber listens
+/// at debug level, the event also names the likely cause.
 #[derive(Clone, Debug)]
 pub struct VerifySignature {
     guard: Arc<Guard>,
@@ -104,7 +106,7 @@ where
             match guard.verify(&mut request).await {
                 Ok(()) => Ok(service.call(request).await?.map_into_left_body()),
                 // Not an `Err`: middleware outside of this one, such as CORS, would not see it.
-                Err(rejection) => Ok(request.into_response(guard.refuse(&rejection)).map_into_right_body()),
+                Err(refusal) => Ok(request.into_response(refusal).map_into_right_body()),
             }
         })
     }
@@ -131,14 +133,14 @@ impl Guard {
     }
 
     /// Leaves in the request what the handler gets: the proof, and exactly the bytes that were signed.
-    async fn verify(&self, request: &mut ServiceRequest) -> Result<(), Rejection> {
-        let mut unread = self.authenticate(request)?;
+    async fn verify(&self, request: &mut ServiceRequest) -> Result<(), HttpResponse> {
+        let mut unread =
+            self.authenticate(request).map_err(|error| self.refuse(&error.into(), request, &[]))?;
         // The raw payload: actix's own extractors decompress, and stop at 256 KiB.
-        let mut payload = request.take_payload();
-        while let Some(chunk) = poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await {
-            unread.push(chunk.map_err(Rejection::broken_body)?)?;
-        }
-        let verified = unread.finish()?;
+        let read = read_to_end(request.take_payload(), &mut unread).await;
+        read.map_err(|rejection| self.refuse(&rejection, request, &[]))?;
+        let proof = unread.finish_or_return();
+        let verified = proof.map_err(|(error, body)| self.refuse(&error.into(), request, &body))?;
         request.set_payload(Payload::from(verified.body().clone()));
         request.extensions_mut().insert(verified);
         Ok(())
@@ -146,26 +148,43 @@ impl Guard {
 
     /// Decides by the headers alone.
     fn authenticate(&self, request: &ServiceRequest) -> Result<Unread, VerifyError> {
-        let headers = request.headers();
-        let signatures = headers.get_all(SIGNATURE.as_str()).map(HeaderValue::as_bytes);
-        let region = headers.get(REGION.as_str()).map(HeaderValue::as_bytes);
-        let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
-
-        let presented = Presented::new(signatures, target).region(region);
-        let mut unread = self.verifier.authenticate(&presented, self.verifier.now())?;
+        let mut unread = self.verifier.authenticate(&presented(request), self.verifier.now())?;
         unread.content_length(content_length(request))?;
         Ok(unread)
     }
 
-    /// Logs a refusal and answers it.
-    fn refuse(&self, rejection: &Rejection) -> HttpResponse {
-        rejection.log(match rejection {
-            Rejection::Unverified(error) => self.refusals.level(error, self.verifier.now()),
+    /// Logs a refusal and answers it. The body is what was read of it.
+    fn refuse(&self, rejection: &Rejection, request: &ServiceRequest, body: &[u8]) -> HttpResponse {
+        if let Rejection::Unverified(error) = rejection {
+            let level = self.refusals.level(error, self.verifier.now());
+            // A guess takes longer than the refusal, so it is made for those alone who look for it.
+            let diagnosis =
+                enabled!(Level::DEBUG).then(|| self.verifier.diagnose(error, &presented(request), body));
+            rejection.log(level, diagnosis.flatten());
+        } else {
             // A body is read only after a known key has signed the headers.
-            _ => LogLevel::Warn { suppressed: 0 },
-        });
+            rejection.log(LogLevel::Warn { suppressed: 0 }, None);
+        }
         rejection.error_response()
     }
+}
+
+/// What the verifier looks at.
+fn presented(request: &ServiceRequest) -> Presented<'_> {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let signatures = request.headers().get_all(SIGNATURE.as_str()).map(HeaderValue::as_bytes);
+    Presented::new(signatures, target)
+        .region(header(REGION.as_str()))
+        .content_encoding(header(CONTENT_ENCODING.as_str()))
+}
+
+/// Gives the chunks of a payload to the verifier.
+async fn read_to_end(mut payload: Payload, unread: &mut Unread) -> Result<(), Rejection> {
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await {
+        unread.push(chunk.map_err(Rejection::broken_body)?)?;
+    }
+    Ok(())
 }
 
 /// What the header announces, 0 if it announces nothing.

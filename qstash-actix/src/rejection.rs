@@ -8,7 +8,9 @@ use actix_web::{
     error::PayloadError,
     http::{StatusCode, header::ContentType},
 };
-use qstash_verify::{JsonError, LogLevel, VerifyError};
+use qstash_verify::{Diagnosis, JsonError, LogLevel, VerifyError};
+
+use crate::Outcome;
 
 /// Why a request did not reach its handler.
 ///
@@ -34,7 +36,8 @@ pub enum Rejection {
     /// The body broke off or came malformed. Status 400.
     BrokenBody(Arc<dyn Error + Send + Sync>),
     /// The verified body is not the JSON of a [`Signed`](crate::Signed). Status 422: QStash tries again, since the
-    /// next deployment may understand it.
+    /// next deployment may understand it. Status 489 if
+    /// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent): QStash gives up.
     Json(Arc<JsonError>),
     /// [`Signed`](crate::Signed) or [`Delivery`](crate::Delivery) on a route without
     /// [`VerifySignature`](crate::VerifySignature). Status 500.
@@ -56,11 +59,14 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn log(&self, level: LogLevel) {
+    pub(crate) fn log(&self, level: LogLevel, diagnosis: Option<Diagnosis>) {
         let reason: &(dyn Error + 'static) = self;
+        let likely_cause = diagnosis.map(tracing::field::display);
         match level {
-            LogLevel::Warn { suppressed } => tracing::warn!(reason, suppressed, "request refused"),
-            LogLevel::Debug => tracing::debug!(reason, "request refused"),
+            LogLevel::Warn { suppressed } => {
+                tracing::warn!(reason, likely_cause, suppressed, "request refused");
+            }
+            LogLevel::Debug => tracing::debug!(reason, likely_cause, "request refused"),
         }
     }
 }
@@ -72,15 +78,18 @@ impl ResponseError for Rejection {
                 StatusCode::from_u16(error.status()).expect("the verifier answers with HTTP statuses")
             }
             Self::BrokenBody(_) => StatusCode::BAD_REQUEST,
+            Self::Json(error) if error.is_permanent() => Outcome::permanent("").status_code(),
             Self::Json(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unprotected => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = HttpResponse::build(self.status_code())
-            .content_type(ContentType::plaintext())
-            .body(self.public_text());
+        let text = self.public_text();
+        let mut response = match self {
+            Self::Json(error) if error.is_permanent() => Outcome::permanent(text).error_response(),
+            _ => HttpResponse::build(self.status_code()).content_type(ContentType::plaintext()).body(text),
+        };
         response.extensions_mut().insert(self.clone());
         response
     }

@@ -92,11 +92,17 @@ where
                     let unread = &mut pending.as_mut().expect(LEFT).unread;
                     let read = ready!(poll_to_end(body, unread, cx));
                     let Pending { unread, parts, mut inner, guard } = pending.take().expect(LEFT);
-                    match read.and_then(|()| Ok(unread.finish()?)) {
+                    let proof = match read {
+                        Ok(()) => unread.finish_or_return().map_err(|(error, body)| (error.into(), body)),
+                        Err(rejection) => Err((rejection, Bytes::new())),
+                    };
+                    match proof {
                         Ok(verified) => {
                             State::Calling { future: inner.call(verified_request(parts, verified)) }
                         }
-                        Err(rejection) => State::Refused { response: ready(guard.refuse(rejection)) },
+                        Err((rejection, body)) => {
+                            State::Refused { response: ready(guard.refuse(rejection, &parts, &body)) }
+                        }
                     }
                 }
                 StateProj::Calling { future } => return future.poll(cx).map_ok(IntoResponse::into_response),

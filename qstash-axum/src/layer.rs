@@ -22,7 +22,8 @@ use crate::service::{Guard, VerifySignatureService};
 /// QStash tries again after each of them, so a mis-deployed key delays messages and loses none. The response is a
 /// short fixed text with the [`Rejection`](crate::Rejection) in its extensions, and there is one `tracing` event. The
 /// event is a warning if one of the keys signed the request. Of all others, one a minute is a warning, with the number
-/// of those in between, so that strangers cannot fill the log.
+/// of those in between, so that strangers cannot fill the log. Where a subscriber listens
+/// at debug level, the event also names the likely cause.
 #[derive(Clone, Debug)]
 pub struct VerifySignature {
     guard: Arc<Guard>,

@@ -48,7 +48,11 @@
 //!
 //! Outside of [`VerifySignature`], which in axum means added after it, nothing may change the body or the URL:
 //! decompression (`RequestDecompressionLayer`) and path normalisation (`NormalizePathLayer`) belong inside. Outside, they
-//! cost every delivery that they change a 403.
+//! cost every delivery that they change a 403. `RequestBodyLimitLayer` and limits on concurrency may stand on either
+//! side; directly inside, a `ConcurrencyLimit` also bounds how many bodies are read at the same time.
+//!
+//! A subscriber of `tracing` that listens at debug level is told the likely cause of each refusal, such as a layer
+//! that stands on the wrong side.
 //!
 //! `Router::layer` also covers the fallback, so that a stranger gets 403 for every path; `Router::route_layer` covers
 //! the routes alone.
@@ -61,33 +65,8 @@
 //!
 //! # Testing handlers
 //!
-//! `qstash_verify::Signer` signs as QStash does, with any key and at any time. It needs the feature `sign` of
-//! `qstash-verify`, as a development dependency.
-//!
-//! ```
-//! use std::time::SystemTime;
-//! use axum::{Router, body::Body, http::Request, routing::post};
-//! use qstash_axum::{KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature};
-//! use qstash_verify::Signer;
-//! use tower::ServiceExt;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = SigningKey::new("sig_test")?;
-//! let keys = KeySet::new([("test", key.clone())]);
-//! let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
-//! let app = Router::new()
-//!     .route("/double", post(async |Signed(_): Signed<u32>| Outcome::done()))
-//!     .layer(VerifySignature::new(verifier));
-//!
-//! let token = Signer::new(key).sign("https://api.example.com/double", b"21", SystemTime::now());
-//! let delivery = |body| Request::post("/double").header("upstash-signature", &token).body(Body::from(body));
-//!
-//! assert_eq!(app.clone().oneshot(delivery("21")?).await?.status(), 200);
-//! assert_eq!(app.oneshot(delivery("99")?).await?.status(), 403);
-//! # Ok(())
-//! # }
-//! ```
+//! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
+//! key and at any time, and ones that are wrong in every way that matters.
 
 mod extract;
 mod future;
@@ -95,6 +74,8 @@ mod layer;
 mod outcome;
 mod rejection;
 mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use extract::{Delivery, Signed};
 pub use future::ResponseFuture;

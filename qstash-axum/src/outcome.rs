@@ -15,6 +15,9 @@ use qstash_verify::{FieldError, JsonError};
 /// | [`permanent`](Self::permanent) | 489, `Upstash-NonRetryable-Error: true` | gives up: failure callback, dead letter queue |
 /// | from an error, by `?` | 422 | tries again on its own schedule, if attempts are left |
 ///
+/// A body that is not the expected JSON is permanent instead, if
+/// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent).
+///
 /// As `Result<Outcome, Outcome>` it takes a `?` on whatever cannot be read:
 ///
 /// ```
@@ -75,7 +78,8 @@ impl From<FieldError> for Outcome {
 }
 
 impl From<JsonError> for Outcome {
-    /// Status 422: a delivery is not the JSON that was expected.
+    /// Status 422, or 489 if [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent): a delivery is not
+    /// the JSON that was expected.
     fn from(error: JsonError) -> Self {
         Self(error.into())
     }

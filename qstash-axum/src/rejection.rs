@@ -7,7 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use qstash_verify::{JsonError, LogLevel, VerifyError};
+use qstash_verify::{Diagnosis, JsonError, LogLevel, VerifyError};
+
+use crate::Outcome;
 
 /// Why a request did not reach its handler.
 ///
@@ -33,7 +35,8 @@ pub enum Rejection {
     /// The body broke off or came malformed. Status 400.
     BrokenBody(Arc<dyn Error + Send + Sync>),
     /// The verified body is not the JSON of a [`Signed`](crate::Signed). Status 422: QStash tries again, since the
-    /// next deployment may understand it.
+    /// next deployment may understand it. Status 489 if
+    /// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent): QStash gives up.
     Json(Arc<JsonError>),
     /// [`Signed`](crate::Signed) or [`Delivery`](crate::Delivery) on a route without
     /// [`VerifySignature`](crate::VerifySignature). Status 500.
@@ -66,18 +69,25 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn log(&self, level: LogLevel) {
+    pub(crate) fn log(&self, level: LogLevel, diagnosis: Option<Diagnosis>) {
         let reason: &(dyn Error + 'static) = self;
+        let likely_cause = diagnosis.map(tracing::field::display);
         match level {
-            LogLevel::Warn { suppressed } => tracing::warn!(reason, suppressed, "request refused"),
-            LogLevel::Debug => tracing::debug!(reason, "request refused"),
+            LogLevel::Warn { suppressed } => {
+                tracing::warn!(reason, likely_cause, suppressed, "request refused");
+            }
+            LogLevel::Debug => tracing::debug!(reason, likely_cause, "request refused"),
         }
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), self.public_text()).into_response();
+        let text = self.public_text();
+        let mut response = match &self {
+            Self::Json(error) if error.is_permanent() => Outcome::permanent(text).into_response(),
+            _ => (self.status(), text).into_response(),
+        };
         response.extensions_mut().insert(self);
         response
     }

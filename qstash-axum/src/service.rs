@@ -13,10 +13,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Request, header::CONTENT_LENGTH, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderValue, Request,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+    request::Parts,
+    uri::PathAndQuery,
+};
 use qstash_types::header::{REGION, SIGNATURE};
 use qstash_verify::{LogLevel, Presented, RefusalLog, Unread, Verifier, VerifyError};
 use tower_service::Service;
+use tracing::{Level, enabled};
 
 use crate::{Rejection, ResponseFuture};
 
@@ -56,7 +62,7 @@ where
                 let ready = mem::replace(&mut self.inner, clone);
                 ResponseFuture::reading(body, unread, parts, ready, Arc::clone(&self.guard))
             }
-            Err(error) => ResponseFuture::refused(self.guard.refuse(error.into())),
+            Err(error) => ResponseFuture::refused(self.guard.refuse(error.into(), &parts, &[])),
         }
     }
 }
@@ -83,27 +89,36 @@ impl Guard {
 
     /// Decides by the headers alone. The body is asked for its size and not for any of its bytes.
     fn authenticate(&self, parts: &Parts, body: &impl http_body::Body) -> Result<Unread, VerifyError> {
-        let signatures = parts.headers.get_all(SIGNATURE);
-        let region = parts.headers.get(REGION).map(HeaderValue::as_bytes);
-        // Below `nest` the URI lacks the prefix that QStash called.
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
-
-        let presented = Presented::new(signatures.iter().map(HeaderValue::as_bytes), target).region(region);
-        let mut unread = self.verifier.authenticate(&presented, self.verifier.now())?;
+        let mut unread = self.verifier.authenticate(&presented(parts), self.verifier.now())?;
         unread.content_length(body.size_hint().lower().max(content_length(parts)))?;
         Ok(unread)
     }
 
-    /// Logs a refusal and answers it.
-    pub(crate) fn refuse(&self, rejection: Rejection) -> Response {
-        rejection.log(match &rejection {
-            Rejection::Unverified(error) => self.refusals.level(error, self.verifier.now()),
+    /// Logs a refusal and answers it. The body is what was read of it.
+    pub(crate) fn refuse(&self, rejection: Rejection, parts: &Parts, body: &[u8]) -> Response {
+        if let Rejection::Unverified(error) = &rejection {
+            let level = self.refusals.level(error, self.verifier.now());
+            // A guess takes longer than the refusal, so it is made for those alone who look for it.
+            let diagnosis =
+                enabled!(Level::DEBUG).then(|| self.verifier.diagnose(error, &presented(parts), body));
+            rejection.log(level, diagnosis.flatten());
+        } else {
             // A body is read only after a known key has signed the headers.
-            _ => LogLevel::Warn { suppressed: 0 },
-        });
+            rejection.log(LogLevel::Warn { suppressed: 0 }, None);
+        }
         rejection.into_response()
     }
+}
+
+/// What the verifier looks at.
+fn presented(parts: &Parts) -> Presented<'_> {
+    let header = |name| parts.headers.get(name).map(HeaderValue::as_bytes);
+    // Below `nest` the URI lacks the prefix that QStash called.
+    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+
+    let signatures = parts.headers.get_all(SIGNATURE).iter().map(HeaderValue::as_bytes);
+    Presented::new(signatures, target).region(header(REGION)).content_encoding(header(CONTENT_ENCODING))
 }
 
 /// What the header announces; a body that went through other layers may not know its size any more.

@@ -8,10 +8,46 @@ use std::sync::LazyLock;
 
 use base64::{
     Engine as _,
-    engine::{DecodePaddingMode, GeneralPurposeConfig, Simd},
+    engine::{DecodePaddingMode, GeneralPurposeConfig},
 };
 use bytes::Bytes;
 use serde::{Deserializer, Serializer, de};
+
+use self::fast::Engine;
+
+/// The fastest engine of the platform, which is several times as fast as the constants of the library.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod fast {
+    use base64::engine::{GeneralPurposeConfig, Simd};
+
+    pub(super) type Engine = Simd;
+
+    pub(super) fn standard(config: GeneralPurposeConfig) -> Engine {
+        Simd::standard(config)
+    }
+
+    pub(super) fn url_safe(config: GeneralPurposeConfig) -> Engine {
+        Simd::url_safe(config)
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod fast {
+    use base64::{
+        alphabet,
+        engine::{GeneralPurpose, GeneralPurposeConfig},
+    };
+
+    pub(super) type Engine = GeneralPurpose;
+
+    pub(super) fn standard(config: GeneralPurposeConfig) -> Engine {
+        GeneralPurpose::new(&alphabet::STANDARD, config)
+    }
+
+    pub(super) fn url_safe(config: GeneralPurposeConfig) -> Engine {
+        GeneralPurpose::new(&alphabet::URL_SAFE, config)
+    }
+}
 
 const fn config(padding: DecodePaddingMode) -> GeneralPurposeConfig {
     // Unused bits of the last character carry no data; nothing is gained by losing a body over them.
@@ -22,10 +58,10 @@ const PADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireCanonical)
 const UNPADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireNone);
 
 // Building an engine detects the processor and computes its tables, hence statics.
-static STANDARD_PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PADDED));
-static STANDARD_UNPADDED: LazyLock<Simd> = LazyLock::new(|| Simd::standard(UNPADDED));
-static URL_SAFE_PADDED: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(PADDED));
-static URL_SAFE_UNPADDED: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(UNPADDED));
+static STANDARD_PADDED: LazyLock<Engine> = LazyLock::new(|| fast::standard(PADDED));
+static STANDARD_UNPADDED: LazyLock<Engine> = LazyLock::new(|| fast::standard(UNPADDED));
+static URL_SAFE_PADDED: LazyLock<Engine> = LazyLock::new(|| fast::url_safe(PADDED));
+static URL_SAFE_UNPADDED: LazyLock<Engine> = LazyLock::new(|| fast::url_safe(UNPADDED));
 
 /// Decodes base64 text in either alphabet. Padding is all there or not there at all.
 ///
@@ -33,14 +69,14 @@ static URL_SAFE_UNPADDED: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(UNPAD
 ///
 /// Text that is not base64 is refused; the error names the place.
 pub fn decode(text: &[u8]) -> Result<Bytes, InvalidBase64> {
-    let url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let engine = match (url_safe, text.last() == Some(&b'=')) {
-        (false, true) => &STANDARD_PADDED,
-        (false, false) => &STANDARD_UNPADDED,
-        (true, true) => &URL_SAFE_PADDED,
-        (true, false) => &URL_SAFE_UNPADDED,
+    let (usual, url_safe) = if text.last() == Some(&b'=') {
+        (&STANDARD_PADDED, &URL_SAFE_PADDED)
+    } else {
+        (&STANDARD_UNPADDED, &URL_SAFE_UNPADDED)
     };
-    engine.decode(text).map(Bytes::from).map_err(|error| InvalidBase64(error.to_string().into()))
+    // Looking for the characters that tell the alphabets apart would cost more than a decoding that stops there.
+    let decoded = usual.decode(text).or_else(|error| url_safe.decode(text).map_err(|_| error));
+    decoded.map(Bytes::from).map_err(|error| InvalidBase64(error.to_string().into()))
 }
 
 /// Encodes bytes in the standard alphabet with padding.

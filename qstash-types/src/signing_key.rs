@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use zeroize::Zeroizing;
 
 /// A key that QStash signs deliveries with, such as `sig_…`.
@@ -38,7 +38,10 @@ impl fmt::Debug for SigningKey {
 
 impl<'de> Deserialize<'de> for SigningKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        // The error of a value of another type would show the value.
+        let key = String::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("a signing key must be a string"))?;
+        Self::new(key).map_err(D::Error::custom)
     }
 }
 
@@ -53,7 +56,7 @@ impl Serialize for SigningKey {
 ///
 /// Deliveries are signed with `current`. A rotation makes `next` the current key, so a receiver that holds both keeps
 /// working through one rotation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct SigningKeys {
     /// The key that signs deliveries now.
     pub current: SigningKey,
@@ -65,6 +68,23 @@ impl SigningKeys {
     /// Pairs two keys.
     pub fn new(current: SigningKey, next: SigningKey) -> Self {
         Self { current, next }
+    }
+}
+
+impl<'de> Deserialize<'de> for SigningKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Pair {
+            current: SigningKey,
+            next: SigningKey,
+        }
+
+        // As above: a key alone where the pair is expected would be shown.
+        let expected =
+            "the signing keys must be an object with `current` and `next`, two strings that are not blank";
+        let Pair { current, next } =
+            Pair::deserialize(deserializer).map_err(|_| D::Error::custom(expected))?;
+        Ok(Self { current, next })
     }
 }
 

@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serializer, de};
+use serde_json::Value;
 
 /// Unix milliseconds.
 pub mod unix_millis {
@@ -28,7 +29,7 @@ pub mod unix_millis {
     ///
     /// Anything that is not a whole number of milliseconds.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        deserializer.deserialize_any(UNIT)
+        UNIT.read(deserializer)
     }
 }
 
@@ -53,7 +54,7 @@ pub mod unix_seconds {
     ///
     /// Anything that is not a whole number of seconds.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        deserializer.deserialize_any(UNIT)
+        UNIT.read(deserializer)
     }
 }
 
@@ -110,33 +111,23 @@ impl Instants {
         }
     }
 
-    fn time<E: de::Error>(self, count: i64) -> Result<SystemTime, E> {
+    /// Goes through a JSON value, so that numbers are found in whatever form `serde_json` is built to keep them.
+    fn read<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<SystemTime, D::Error> {
+        let count = match Value::deserialize(deserializer)? {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let time = count.and_then(|count| self.time(count));
+        time.ok_or_else(|| de::Error::custom("not a Unix time as a whole number or as text"))
+    }
+
+    fn time(self, count: i64) -> Option<SystemTime> {
         let per_second = u64::from(self.per_second);
         let magnitude = count.unsigned_abs();
         let nanos = (magnitude % per_second) * (1_000_000_000 / per_second);
         let span = Duration::from_secs(magnitude / per_second) + Duration::from_nanos(nanos);
         let epoch = SystemTime::UNIX_EPOCH;
         if count < 0 { epoch.checked_sub(span) } else { epoch.checked_add(span) }
-            .ok_or_else(|| E::custom("time out of range"))
-    }
-}
-
-impl de::Visitor<'_> for Instants {
-    type Value = SystemTime;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a Unix time as a whole number or as text")
-    }
-
-    fn visit_i64<E: de::Error>(self, count: i64) -> Result<SystemTime, E> {
-        self.time(count)
-    }
-
-    fn visit_u64<E: de::Error>(self, count: u64) -> Result<SystemTime, E> {
-        self.time(i64::try_from(count).map_err(|_| E::custom("time out of range"))?)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<SystemTime, E> {
-        self.time(text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?)
     }
 }

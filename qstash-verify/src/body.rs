@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::{Claims, JsonError, VerifyError};
+use crate::{Claims, JsonError, VerifyError, error::Undecodable};
 
 /// A request whose headers are proven and whose body is not read yet.
 ///
@@ -22,6 +22,7 @@ pub struct Unread {
     claims: Claims,
     key: Arc<str>,
     limit: usize,
+    undecodable: Undecodable,
     announced: usize,
     /// How many bytes have arrived. Once beyond the limit it stays there, so that this error is final.
     len: usize,
@@ -35,13 +36,10 @@ enum Body {
     Joined(Vec<u8>),
 }
 
-/// How much room is made for a body that is only announced.
-const MAX_ROOM: usize = 64 * 1024;
-
 impl Unread {
-    pub(crate) fn new(claims: Claims, key: Arc<str>, limit: usize) -> Self {
+    pub(crate) fn new(claims: Claims, key: Arc<str>, limit: usize, undecodable: Undecodable) -> Self {
         let body = Body::Chunk(Bytes::new());
-        Self { claims, key, limit, announced: 0, len: 0, hasher: Sha256::new(), body }
+        Self { claims, key, limit, undecodable, announced: 0, len: 0, hasher: Sha256::new(), body }
     }
 
     /// Takes the value of the `Content-Length` header, before the first chunk.
@@ -76,7 +74,8 @@ impl Unread {
             _ if chunk.is_empty() => {}
             Body::Chunk(first) if first.is_empty() => *first = chunk,
             Body::Chunk(first) => {
-                let mut joined = Vec::with_capacity(self.len.max(self.announced.min(MAX_ROOM)));
+                // Room that is announced and never filled costs addresses, not memory, and stays within the limit.
+                let mut joined = Vec::with_capacity(self.len.max(self.announced));
                 joined.extend_from_slice(first);
                 joined.extend_from_slice(&chunk);
                 self.body = Body::Joined(joined);
@@ -99,18 +98,34 @@ impl Unread {
     ///
     /// [`VerifyError::BodyMismatch`] if they differ, [`VerifyError::BodyTooLarge`] if the body was refused before.
     pub fn finish(self) -> Result<Verified, VerifyError> {
-        if self.len > self.limit {
-            return Err(self.too_large());
-        }
-        // Not in constant time: both digests are known to the sender.
-        if self.hasher.finalize()[..] != self.claims.digest {
-            return Err(VerifyError::BodyMismatch { len: self.len });
-        }
+        self.finish_or_return().map_err(|(error, _)| error)
+    }
+
+    /// Like [`finish`](Self::finish), but a refusal gives the bytes back that arrived, for
+    /// [`Verifier::diagnose`](crate::Verifier::diagnose). **Nobody signed them.**
+    ///
+    /// # Errors
+    ///
+    /// Those of [`finish`](Self::finish). A body that is too large is gone, so there are no bytes then.
+    pub fn finish_or_return(self) -> Result<Verified, (VerifyError, Bytes)> {
+        let too_large = self.too_large();
         let body = match self.body {
             Body::Chunk(chunk) => chunk,
             Body::Joined(joined) => joined.into(),
         };
-        Ok(Verified { claims: Arc::new(self.claims), key: self.key, body })
+        if self.len > self.limit {
+            return Err((too_large, body));
+        }
+        // Not in constant time: both digests are known to the sender.
+        if self.hasher.finalize()[..] != self.claims.digest {
+            return Err((VerifyError::BodyMismatch { len: self.len }, body));
+        }
+        Ok(Verified { claims: Arc::new(self.claims), key: self.key, body, undecodable: self.undecodable })
+    }
+
+    /// The label of the key that signed the token.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     fn too_large(&self) -> VerifyError {
@@ -131,6 +146,7 @@ pub struct Verified {
     claims: Arc<Claims>,
     key: Arc<str>,
     body: Bytes,
+    undecodable: Undecodable,
 }
 
 impl Verified {
@@ -155,7 +171,8 @@ impl Verified {
     ///
     /// The body is not JSON of that form.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        serde_json::from_slice(&self.body).map_err(JsonError)
+        let undecodable = self.undecodable;
+        serde_json::from_slice(&self.body).map_err(|source| JsonError { source, undecodable })
     }
 }
 
@@ -166,6 +183,6 @@ impl fmt::Debug for Verified {
             .field("claims", &self.claims)
             .field("key", &self.key)
             .field("body_len", &self.body.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

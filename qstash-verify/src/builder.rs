@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    BuildError, KeySet, Verifier, destination::Destination, keys::PublishedKeys, verifier::Settings,
+    BuildError, KeySet, Verifier, destination::Destination, error::Undecodable, keys::PublishedKeys,
+    verifier::Settings,
 };
 
 /// Collects the settings of a [`Verifier`].
@@ -77,15 +78,36 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the longest body that is read, in bytes; [`DEFAULT_BODY_LIMIT`] unless set.
+    /// Sets the longest body that is read, in bytes; [`DEFAULT_BODY_LIMIT`](crate::DEFAULT_BODY_LIMIT) unless set.
     pub fn body_limit(mut self, body_limit: usize) -> Self {
         self.settings.body_limit = body_limit;
+        self
+    }
+
+    /// Gives up on messages whose verified body is not the JSON that the handler expects: status 489 with
+    /// `Upstash-NonRetryable-Error`, so that failure callback and dead letter queue have them at once. Unless set, they
+    /// are tried again, with status 422.
+    ///
+    /// Tried again is right where senders and this service change together: a sender may be ahead, and the next
+    /// deployment understands the body. Permanent is right where a body that is wrong stays wrong: the attempts that are
+    /// left would only put off what has to happen anyway.
+    ///
+    /// It holds for `Signed<T>` and for a `?` on [`Verified::json`](crate::Verified::json). A callback whose inner bodies
+    /// cannot be decoded is tried again in any case.
+    pub fn undecodable_is_permanent(mut self) -> Self {
+        self.settings.undecodable = Undecodable::Permanent;
         self
     }
 
     /// Sets the clock of [`Verifier::now`], which the middlewares ask; the system's unless set.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.settings.clock = Box::new(clock);
+        self
+    }
+
+    /// Sets how much time lies between two calls of [`Verifier::refresh_keys`] that fetch keys; a minute unless set.
+    pub fn refresh_interval(mut self, refresh_interval: Duration) -> Self {
+        self.settings.refresh_interval = refresh_interval;
         self
     }
 

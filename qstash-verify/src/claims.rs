@@ -50,6 +50,11 @@ impl Claims {
         system_time(self.not_before)
     }
 
+    /// From the issue of the token to its end; nothing if it does not say when it was issued.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.issued_at.map_or(Duration::ZERO, |issued_at| duration((self.expires_at - issued_at).max(0.0)))
+    }
+
     /// Reads the claims of a token whose signature holds.
     pub(crate) fn read(segment: &[u8]) -> Result<Self, VerifyError> {
         let malformed = |what| VerifyError::Claims { what };

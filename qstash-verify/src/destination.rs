@@ -1,7 +1,7 @@
 //! Which URL a token must have been signed for.
 
 use crate::{
-    BuildError, VerifyError, target,
+    BuildError, Diagnosis, VerifyError, target,
     url::{self, Origin, Url},
 };
 
@@ -76,6 +76,18 @@ impl Destination {
             Self::Request(base) => mismatch(base.text.clone() + &target::readable(request)),
         }
     }
+
+    /// What a mismatch is about, if it is about one thing alone.
+    pub(crate) fn difference(&self, subject: &str, request: &str) -> Option<Diagnosis> {
+        match self {
+            Self::Any => None,
+            Self::Request(base) => base.difference(subject, request),
+            Self::Exact(url) => {
+                let url = Url::parse(url)?;
+                Base::new(Some(Origin::of(&url)), String::new()).difference(subject, url.target)
+            }
+        }
+    }
 }
 
 impl Base {
@@ -103,6 +115,40 @@ impl Base {
         // Proxies forward the bare prefix as `/`.
         let bare = request.strip_prefix('/').filter(|query| query.is_empty() || query.starts_with('?'));
         is_signed(request) || bare.is_some_and(is_signed)
+    }
+
+    fn difference(&self, subject: &str, request: &str) -> Option<Diagnosis> {
+        let subject = Url::parse(subject)?;
+        let signed = target::normal(subject.target);
+        let expected = target::normal(&format!("{}{request}", self.prefix));
+        if let Some(origin) = self.origin.as_ref().filter(|origin| !subject.is_at(origin)) {
+            return (signed == expected).then_some(if subject.is_at_other_scheme(origin) {
+                Diagnosis::Scheme
+            } else {
+                Diagnosis::Host
+            });
+        }
+        let arrived = target::normal(request);
+        let before = |whole: &str, end: &str| {
+            Some(whole.strip_suffix(end)?.to_owned()).filter(|prefix| !prefix.contains('?'))
+        };
+        if let Some(prefix) = before(&signed, &arrived).filter(|prefix| !prefix.is_empty()) {
+            Some(Diagnosis::StrippedPrefix { prefix })
+        } else if let Some(prefix) = before(&expected, &signed) {
+            Some(Diagnosis::AddedPrefix { prefix })
+        } else if without_last_slash(&signed) == without_last_slash(&expected) {
+            Some(Diagnosis::TrailingSlash)
+        } else {
+            None
+        }
+    }
+}
+
+/// Path and query of a target, the path without the slashes at its end.
+fn without_last_slash(target: &str) -> (&str, Option<&str>) {
+    match target.split_once('?') {
+        Some((path, query)) => (path.trim_end_matches('/'), Some(query)),
+        None => (target.trim_end_matches('/'), None),
     }
 }
 

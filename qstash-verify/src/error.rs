@@ -201,4 +201,22 @@ pub enum EnvError {
 /// A verified body is not the JSON that the handler expects.
 #[derive(Debug, thiserror::Error)]
 #[error("the verified body does not have the expected form")]
-pub struct JsonError(#[source] pub(crate) serde_json::Error);
+pub struct JsonError {
+    pub(crate) source: serde_json::Error,
+    pub(crate) undecodable: Undecodable,
+}
+
+impl JsonError {
+    /// Whether QStash is to give up: see
+    /// [`VerifierBuilder::undecodable_is_permanent`](crate::VerifierBuilder::undecodable_is_permanent).
+    pub fn is_permanent(&self) -> bool {
+        self.undecodable == Undecodable::Permanent
+    }
+}
+
+/// What becomes of a message whose verified body does not deserialise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undecodable {
+    Retried,
+    Permanent,
+}

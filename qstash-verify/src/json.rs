@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 /// The values of the named members, in the order of the names; `None` in total unless the document is one object whose
 /// names are unique.
 ///
-/// Other members are skipped, whatever they hold.
+/// Other members are skipped, whatever they hold: numbers beyond a double, and escapes that stand for no character.
 pub(crate) fn members<'a, const N: usize>(
     document: &'a [u8],
     names: [&'static str; N],

@@ -29,8 +29,9 @@ use crate::{BuildError, VerifyError, token::Token};
 /// ```
 #[derive(Clone)]
 pub struct KeySet {
-    everyone: Vec<Key>,
-    regions: Vec<(Region, Vec<Key>)>,
+    pub(crate) everyone: Vec<Key>,
+    pub(crate) regions: Vec<(Region, Vec<Key>)>,
+    pub(crate) retired: Vec<Key>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -39,14 +40,24 @@ pub struct KeySet {
 pub(crate) struct Key {
     pub(crate) label: Arc<str>,
     pub(crate) mac: HmacSha256,
-    is_published: bool,
+    pub(crate) form: Form,
+}
+
+/// What the text of a key looks like, which is not there any more when somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Usual,
+    /// Anybody can read it in the documentation.
+    Published,
+    /// Base64 of a JSON object, as the tokens of the API are.
+    ApiToken,
+    Quoted,
 }
 
 impl KeySet {
     /// Labels keys for all requests.
     pub fn new<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) -> Self {
-        let everyone = keys.into_iter().map(|(label, key)| Key::new(label.into(), &key)).collect();
-        Self { everyone, regions: Vec::new(), warnings: Vec::new() }
+        Self { everyone: labelled(keys), regions: Vec::new(), retired: Vec::new(), warnings: Vec::new() }
     }
 
     /// Takes other keys for requests whose `Upstash-Region` header names this region.
@@ -59,13 +70,25 @@ impl KeySet {
         self
     }
 
+    /// Names keys that were in use earlier. They verify nothing: [`Verifier::diagnose`](crate::Verifier::diagnose)
+    /// recognises them, so that a refusal after a rotation explains itself.
+    pub fn retired<L: Into<String>>(mut self, keys: impl IntoIterator<Item = (L, SigningKey)>) -> Self {
+        self.retired.extend(labelled(keys));
+        self
+    }
+
+    /// The keys that may sign, whatever the region.
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Key> {
+        self.everyone.iter().chain(self.regions.iter().flat_map(|(_, keys)| keys))
+    }
+
     /// Refuses a set that can verify nothing, and one that anybody can sign for.
     pub(crate) fn check(&self, published: PublishedKeys) -> Result<(), BuildError> {
-        let mut all = self.everyone.iter().chain(self.regions.iter().flat_map(|(_, keys)| keys)).peekable();
-        if all.peek().is_none() {
+        if self.active().next().is_none() {
             return Err(BuildError::NoKeys);
         }
-        match all.find(|key| key.is_published && published == PublishedKeys::Refused) {
+        let is_refused = |key: &&Key| key.form == Form::Published && published == PublishedKeys::Refused;
+        match self.active().find(is_refused) {
             Some(key) => Err(BuildError::PublishedKey { label: key.label.as_ref().into() }),
             None => Ok(()),
         }
@@ -84,7 +107,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(VerifyError::NoKeys);
         }
-        let key = keys.iter().find(|key| token.is_signed_with(key)).ok_or(VerifyError::UnknownKey)?;
+        let key = keys.iter().find(|key| token.is_signed_with(&key.mac)).ok_or(VerifyError::UnknownKey)?;
         Ok(Arc::clone(&key.label))
     }
 }
@@ -106,9 +129,27 @@ impl fmt::Debug for KeySet {
     }
 }
 
-impl Key {
-    fn new(label: String, key: &SigningKey) -> Self {
-        Self { label: label.into(), mac: keyed(key), is_published: PUBLISHED.contains(&key.expose()) }
+fn labelled<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) -> Vec<Key> {
+    keys.into_iter()
+        .map(|(label, key)| Key {
+            label: label.into().into(),
+            mac: keyed(&key),
+            form: Form::of(key.expose()),
+        })
+        .collect()
+}
+
+impl Form {
+    pub(crate) fn of(key: &str) -> Self {
+        if PUBLISHED.contains(&key) {
+            Self::Published
+        } else if key.starts_with("eyJ") {
+            Self::ApiToken
+        } else if key.starts_with(['"', '\'']) {
+            Self::Quoted
+        } else {
+            Self::Usual
+        }
     }
 }
 
@@ -133,7 +174,7 @@ pub(crate) enum PublishedKeys {
 }
 
 /// The signing keys of the development server's test users, as QStash's documentation prints them.
-const PUBLISHED: [&str; 8] = [
+pub(crate) const PUBLISHED: [&str; 8] = [
     "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r",
     "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs",
     "sig_7GVPjvuwsfqF65iC8fSrs1dfYruM",

@@ -19,8 +19,18 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `Verifier::from_env()` reads keys and origin from the environment. Middlewares exist for axum (`qstash-axum`) and
-//! actix-web (`qstash-actix`).
+//! `receive` is all that a framework needs; what it asks for has every framework under some name:
+//!
+//! | hand over | which is |
+//! |---|---|
+//! | the signatures | **all** values of the `Upstash-Signature` header, as bytes |
+//! | path and query | as they arrived: not decoded, not normalised, with what a nested router has stripped |
+//! | the body | the bytes of the wire: not decompressed, not decoded as text, not parsed and written again |
+//! | the time | [`Verifier::now`], or any other in tests |
+//!
+//! A refusal is answered with [`VerifyError::status`] and [`VerifyError::public_text`], and QStash tries again. What the
+//! handler makes of the rest is an [`Outcome`]. [`Verifier::from_env`] reads keys and origin from the environment.
+//! Middlewares exist for axum (`qstash-axum`) and actix-web (`qstash-actix`).
 //!
 //! # Strangers cost nothing
 //!
@@ -41,6 +51,21 @@
 //! # }
 //! ```
 //!
+//! # A refusal explains itself
+//!
+//! [`VerifyError`] says what differs, [`Verifier::diagnose`] guesses why (a proxy that strips a prefix, a layer that
+//! decompresses, the key of another region), and [`RefusalLog`] keeps strangers from filling the log with it:
+//!
+//! ```
+//! # use qstash_verify::{LogLevel, Presented, RefusalLog, Verifier, VerifyError};
+//! # fn refused(verifier: &Verifier, log: &RefusalLog, error: &VerifyError, request: &Presented<'_>, body: &[u8]) {
+//! if let LogLevel::Warn { suppressed } = log.level(error, verifier.now()) {
+//!     let cause = verifier.diagnose(error, request, body).map(|cause| format!(", probably {cause}"));
+//!     eprintln!("refused: {error}{} ({suppressed} others)", cause.unwrap_or_default());
+//! }
+//! # }
+//! ```
+//!
 //! # What is proven, and what is not
 //!
 //! A [`Verified`] request was signed by a holder of one of the configured keys, not longer ago than the token says (five
@@ -49,7 +74,8 @@
 //! * **The other headers are not signed.** [`Delivery::headers`] has them, for logs and for recognising a message.
 //! * **A token may come twice**: QStash delivers at least once, and whoever sees a request can repeat it for five minutes.
 //!   Make handlers idempotent by the message id.
-//! * **A leaked key signs anything.** Rotate it twice; [`Verifier::replace_keys`] takes the new pair without a restart.
+//! * **A leaked key signs anything.** Rotate it twice; [`Verifier::refresh_keys`] and [`Verifier::replace_keys`] take the
+//!   new pair without a restart.
 //! * **Without an origin only path and query are compared.** A token for another host with the same path is then taken:
 //!   every receiver that a message was ever sent to could pass it on. Set [`origin`](VerifierBuilder::origin).
 //! * `Host` and `X-Forwarded-*` are never read, the environment never switches anything off, and the signing keys that
@@ -67,7 +93,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `sign` | no | `Signer`, which makes tokens: for tests and for a local server |
+//! | `sign` | no | `Signer`, which makes tokens and requests, good ones and broken ones: for tests and for a local server |
 //!
 //! `jsonwebtoken` comes with `sign` only, and without a crypto backend: its backends are process-wide, and it panics
 //! when two crates of a program choose differently. HMAC and SHA-256 are those of `hmac` and `sha2`.
@@ -78,11 +104,15 @@ mod builder;
 mod claims;
 mod delivery;
 mod destination;
+mod diagnose;
 mod env;
 mod error;
 mod json;
 mod keys;
+mod layout;
 mod outcome;
+mod pace;
+mod refresh;
 mod refusal;
 #[cfg(feature = "sign")]
 mod sign;
@@ -95,6 +125,7 @@ pub use body::{Unread, Verified};
 pub use builder::VerifierBuilder;
 pub use claims::Claims;
 pub use delivery::Delivery;
+pub use diagnose::Diagnosis;
 pub use error::{BuildError, EnvError, JsonError, VerifyError};
 pub use keys::KeySet;
 pub use outcome::Outcome;
@@ -102,10 +133,14 @@ pub use qstash_types::{
     Callback, DeliveryHeaders, FailureCallback, FieldError, InvalidSigningKey, Region, SigningKey,
     SigningKeys,
 };
+pub use refresh::Refresh;
 pub use refusal::{LogLevel, RefusalLog};
-#[cfg(feature = "sign")]
-pub use sign::{Signer, Token};
 pub use verifier::{Presented, Verifier};
+#[cfg(feature = "sign")]
+pub use {
+    qstash_types::InvalidUrl,
+    sign::{Defect, Signer, Token},
+};
 
 /// The longest body that is read unless the verifier is told otherwise: 32 MiB.
 ///

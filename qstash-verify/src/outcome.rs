@@ -90,9 +90,11 @@ impl Outcome {
 }
 
 impl From<JsonError> for Outcome {
-    /// Makes `?` on a body of another form [`unprocessable`](Self::unprocessable).
+    /// Makes `?` on a body of another form [`unprocessable`](Self::unprocessable), or
+    /// [`permanent`](Self::permanent) if [the verifier was told so](crate::VerifierBuilder::undecodable_is_permanent).
     fn from(error: JsonError) -> Self {
-        Self::unprocessable(error.to_string())
+        let reason = error.to_string();
+        if error.is_permanent() { Self::permanent(reason) } else { Self::unprocessable(reason) }
     }
 }
 

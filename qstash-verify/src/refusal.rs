@@ -1,11 +1,14 @@
 //! How loudly a refusal is logged.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, SystemTime},
 };
 
-use crate::VerifyError;
+use crate::{
+    VerifyError,
+    pace::{self, Pace},
+};
 
 /// How loudly to log a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct RefusalLog(Mutex<Strangers>);
 
 #[derive(Debug, Default)]
 struct Strangers {
-    last_warning: Option<SystemTime>,
+    warnings: Pace,
     suppressed: u64,
 }
 
@@ -52,16 +55,12 @@ impl RefusalLog {
         if *error == VerifyError::Missing {
             return LogLevel::Debug;
         }
-        let mut strangers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not silence the log, hence an error counts as a pause that is over.
-        let waiting = strangers
-            .last_warning
-            .is_some_and(|last| now.duration_since(last).is_ok_and(|elapsed| elapsed < PAUSE));
-        if waiting {
+        let mut strangers = pace::lock(&self.0);
+        if strangers.warnings.is_due(now, PAUSE) {
+            LogLevel::Warn { suppressed: std::mem::take(&mut strangers.suppressed) }
+        } else {
             strangers.suppressed += 1;
-            return LogLevel::Debug;
+            LogLevel::Debug
         }
-        strangers.last_warning = Some(now);
-        LogLevel::Warn { suppressed: std::mem::take(&mut strangers.suppressed) }
     }
 }

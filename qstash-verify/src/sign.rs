@@ -1,16 +1,21 @@
 //! Making tokens: for tests and for the local server.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
+use bytes::Bytes;
 use hmac::Mac;
 use jsonwebtoken::Algorithm;
-use qstash_types::SigningKey;
+use qstash_types::{InvalidUrl, Method, SigningKey, Url, header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
     base64url,
     keys::{self, HmacSha256},
+    url,
 };
 
 /// Signs deliveries as QStash does. Needs the feature `sign`.
@@ -27,6 +32,33 @@ use crate::{
 /// let request = Presented::new([header.as_bytes()], "/done?a=1");
 /// let verified = verifier.verify(&request, "{}", now)?;
 /// assert_eq!(verified.claims().subject(), "https://api.example.com/done?a=1");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A [`Token`] can be wrong in every way that matters, and [`request`](Self::request) makes the whole delivery. So a
+/// test of a service is a loop:
+///
+/// ```
+/// # use std::time::SystemTime;
+/// # use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKey, Token, Verifier};
+/// # let key = SigningKey::new("sig_test")?;
+/// # let verifier =
+/// #     Verifier::builder(KeySet::new([("test", key.clone())])).origin("https://api.example.com").build()?;
+/// # let serve = |request: http::Request<bytes::Bytes>| {
+/// #     let token = request.headers()["upstash-signature"].as_bytes();
+/// #     let request_ = Presented::new([token], request.uri().path());
+/// #     match verifier.verify(&request_, request.body().clone(), verifier.now()) {
+/// #         Ok(_) => 200,
+/// #         Err(error) => error.status(),
+/// #     }
+/// # };
+/// let signer = Signer::new(key);
+/// let delivery = Token::new("https://api.example.com/done", b"{}", SystemTime::now());
+///
+/// assert_eq!(serve(signer.request(&delivery)?), 200);
+/// for defect in Defect::ALL {
+///     assert_eq!(serve(signer.request(&delivery.clone().broken(defect))?), 403, "{defect:?}");
+/// }
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -51,8 +83,28 @@ impl Signer {
     pub fn token(&self, token: &Token<'_>) -> String {
         let header = segment(&Header { alg: Algorithm::HS256, typ: "JWT" });
         let signed = format!("{header}.{}", segment(&token.claims()));
-        let mac = self.0.clone().chain_update(&signed).finalize();
-        format!("{signed}.{}", base64url::encode(mac.into_bytes()))
+        let mut mac = self.0.clone().chain_update(&signed).finalize().into_bytes();
+        if token.defect == Some(Defect::Key) {
+            // What another key would have made is as unpredictable as this.
+            mac = Sha256::digest(mac);
+        }
+        format!("{signed}.{}", base64url::encode(mac))
+    }
+
+    /// Makes the delivery that the token is described for: `POST`, its URL, its body, the `Upstash-Signature` header.
+    ///
+    /// # Errors
+    ///
+    /// The URL is none that a request can be made from.
+    pub fn request(&self, token: &Token<'_>) -> Result<http::Request<Bytes>, InvalidUrl> {
+        let url = Url::new(token.url)?;
+        let request = http::Request::builder()
+            .method(Method::POST)
+            .uri(url.as_str())
+            .header(header::SIGNATURE, self.token(token))
+            .body(Bytes::copy_from_slice(token.body));
+        // Of a URL that passes, only the host can still be one that `http` does not take.
+        request.map_err(|_| InvalidUrl::Host)
     }
 }
 
@@ -63,18 +115,44 @@ impl fmt::Debug for Signer {
 }
 
 /// What a token is to say.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Token<'a> {
     url: &'a str,
     body: &'a [u8],
     issued_at: SystemTime,
+    expires_at: Option<SystemTime>,
+    not_before: SystemTime,
     id: Option<&'a str>,
+    defect: Option<Defect>,
+}
+
+/// What can be wrong with a delivery, for tests that want it refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The token expired an hour before its issue.
+    Expired,
+    /// The token begins, and ends, a day after its issue.
+    NotYetValid,
+    /// Another key signed it.
+    Key,
+    /// It was signed for another URL, at another host and with another path.
+    Url,
+    /// It was signed for another body.
+    Body,
+}
+
+impl Defect {
+    /// Every defect, for tests that walk them all.
+    pub const ALL: [Defect; 5] =
+        [Defect::Expired, Defect::NotYetValid, Defect::Key, Defect::Url, Defect::Body];
 }
 
 impl<'a> Token<'a> {
     /// Describes the token of a request to this URL with this body, good for five minutes from its issue.
     pub fn new(url: &'a str, body: &'a [u8], issued_at: SystemTime) -> Self {
-        Self { url, body, issued_at, id: None }
+        let not_before = SystemTime::UNIX_EPOCH;
+        Self { url, body, issued_at, expires_at: None, not_before, id: None, defect: None }
     }
 
     /// Sets the id of the token; derived from everything else unless set. Claim: `jti`.
@@ -82,12 +160,58 @@ impl<'a> Token<'a> {
         Self { id: Some(id), ..self }
     }
 
-    fn claims(&self) -> Claims<'_> {
-        let iat = self.issued_at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let body = base64url::encode(Sha256::digest(self.body));
-        let jti = self.id.map_or_else(|| derived_id(self.url, iat, &body), ToOwned::to_owned);
-        Claims { iss: "Upstash", sub: self.url, exp: iat.saturating_add(LIFETIME), nbf: 0, iat, jti, body }
+    /// Sets the end of the token; five minutes after its issue unless set. Claim: `exp`, in whole seconds.
+    pub fn expires_at(self, expires_at: SystemTime) -> Self {
+        Self { expires_at: Some(expires_at), ..self }
     }
+
+    /// Sets the begin of the token; 1970 unless set, as QStash does. Claim: `nbf`, in whole seconds.
+    pub fn not_before(self, not_before: SystemTime) -> Self {
+        Self { not_before, ..self }
+    }
+
+    /// Makes the token wrong, whatever else is set.
+    pub fn broken(self, defect: Defect) -> Self {
+        Self { defect: Some(defect), ..self }
+    }
+
+    fn claims(&self) -> Claims<'_> {
+        let iat = unix_seconds(self.issued_at);
+        let body = base64url::encode(match self.defect {
+            Some(Defect::Body) => Sha256::new().chain_update(self.body).chain_update("altered").finalize(),
+            _ => Sha256::digest(self.body),
+        });
+        let jti = self.id.map_or_else(|| derived_id(self.url, iat, &body), ToOwned::to_owned);
+        let usual_end = iat.saturating_add(LIFETIME);
+        let (nbf, exp) = match self.defect {
+            Some(Defect::Expired) => (0, iat.saturating_sub(HOUR)),
+            Some(Defect::NotYetValid) => (iat.saturating_add(DAY), usual_end.saturating_add(DAY)),
+            _ => (unix_seconds(self.not_before), self.expires_at.map_or(usual_end, unix_seconds)),
+        };
+        let sub =
+            if self.defect == Some(Defect::Url) { "https://elsewhere.invalid/elsewhere" } else { self.url };
+        Claims { iss: "Upstash", sub, exp, nbf, iat, jti, body }
+    }
+}
+
+impl fmt::Debug for Token<'_> {
+    /// Leaves out body, and what may be a secret in the URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("url", &url::readable(self.url))
+            .field("issued_at", &self.issued_at)
+            .field("id", &self.id)
+            .field("defect", &self.defect)
+            .finish_non_exhaustive()
+    }
+}
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+/// Whole seconds; a time before 1970 is 1970.
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs)
 }
 
 fn derived_id(url: &str, iat: u64, body: &str) -> String {

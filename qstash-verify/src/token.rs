@@ -5,7 +5,7 @@ use hmac::Mac;
 use crate::{
     MAX_TOKEN_LEN, VerifyError, base64url,
     json::{self, Value},
-    keys::Key,
+    keys::HmacSha256,
 };
 
 /// A well-formed token whose header asks for HS256. Nothing says yet who signed it.
@@ -43,8 +43,8 @@ impl<'a> Token<'a> {
     }
 
     /// Whether the key made the MAC; compared in constant time.
-    pub(crate) fn is_signed_with(&self, key: &Key) -> bool {
-        let mut mac = key.mac.clone();
+    pub(crate) fn is_signed_with(&self, key: &HmacSha256) -> bool {
+        let mut mac = key.clone();
         mac.update(self.signed);
         mac.verify_slice(&self.mac).is_ok()
     }

@@ -57,6 +57,15 @@ impl<'a> Url<'a> {
         let Origin { scheme, host, port } = self.origin;
         scheme == origin.scheme && host.eq_ignore_ascii_case(&origin.host) && port == origin.port
     }
+
+    /// Whether only the scheme is another one, and with it perhaps the default port.
+    pub(crate) fn is_at_other_scheme(&self, origin: &Origin) -> bool {
+        let Origin { scheme, host, port } = self.origin;
+        let is_default = port == scheme.port() && origin.port == origin.scheme.port();
+        scheme != origin.scheme
+            && host.eq_ignore_ascii_case(&origin.host)
+            && (port == origin.port || is_default)
+    }
 }
 
 /// Whether a part of a URL has neither query nor fragment nor anything that no URL has.
@@ -73,16 +82,21 @@ pub(crate) fn readable(url: &str) -> String {
 }
 
 impl Origin {
+    /// The origin of a whole URL.
+    pub(crate) fn of(url: &Url<'_>) -> Self {
+        let Origin { scheme, host, port } = url.origin;
+        Self { scheme, host: host.to_ascii_lowercase(), port }
+    }
+
     pub(crate) fn parse(origin: &str) -> Result<Self, BuildError> {
-        let Url { origin: Origin { scheme, host, port }, target } =
-            Url::parse(origin).ok_or(BuildError::Origin)?;
+        let url = Url::parse(origin).ok_or(BuildError::Origin)?;
         if !is_plain(origin) || origin.contains('@') {
             return Err(BuildError::Origin);
         }
-        if !matches!(target, "" | "/") {
+        if !matches!(url.target, "" | "/") {
             return Err(BuildError::OriginWithPath);
         }
-        Ok(Self { scheme, host: host.to_ascii_lowercase(), port })
+        Ok(Self::of(&url))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     time::{Duration, SystemTime},
 };
 
@@ -10,14 +10,14 @@ use bytes::Bytes;
 
 use crate::{
     BuildError, Claims, DEFAULT_BODY_LIMIT, KeySet, Unread, Verified, VerifierBuilder, VerifyError,
-    destination::Destination, keys::PublishedKeys, token::Token,
+    destination::Destination, error::Undecodable, keys::PublishedKeys, pace::Pace, token::Token,
 };
 
 /// Says whether a request comes from QStash. Cheap to clone; all clones share their keys.
 ///
 /// See the [crate documentation](crate) for an example.
 #[derive(Clone, Debug)]
-pub struct Verifier(Arc<Settings>);
+pub struct Verifier(pub(crate) Arc<Settings>);
 
 pub(crate) struct Settings {
     keys: RwLock<KeySet>,
@@ -25,7 +25,10 @@ pub(crate) struct Settings {
     pub(crate) destination: Destination,
     pub(crate) tolerance: Duration,
     pub(crate) body_limit: usize,
+    pub(crate) undecodable: Undecodable,
     pub(crate) clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    pub(crate) refresh_interval: Duration,
+    pub(crate) refreshes: Mutex<Pace>,
 }
 
 impl Settings {
@@ -36,11 +39,14 @@ impl Settings {
             destination: Destination::default(),
             tolerance: Duration::from_secs(5),
             body_limit: DEFAULT_BODY_LIMIT,
+            undecodable: Undecodable::Retried,
             clock: Box::new(SystemTime::now),
+            refresh_interval: Duration::from_secs(60),
+            refreshes: Mutex::default(),
         }
     }
 
-    fn keys(&self) -> RwLockReadGuard<'_, KeySet> {
+    pub(crate) fn keys(&self) -> RwLockReadGuard<'_, KeySet> {
         // Nothing that holds the lock for writing can panic halfway.
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,6 +60,8 @@ impl fmt::Debug for Settings {
             .field("destination", &self.destination)
             .field("tolerance", &self.tolerance)
             .field("body_limit", &self.body_limit)
+            .field("undecodable", &self.undecodable)
+            .field("refresh_interval", &self.refresh_interval)
             .finish_non_exhaustive()
     }
 }
@@ -75,12 +83,12 @@ impl Verifier {
     ///
     /// Every [`VerifyError`] but those about the body.
     pub fn authenticate(&self, request: &Presented<'_>, now: SystemTime) -> Result<Unread, VerifyError> {
-        let token = Token::parse(request.signature.token()?)?;
+        let token = Token::parse(request.token()?)?;
         let key = self.0.keys().signer(&token, request.region)?;
         let claims = Claims::read(token.claims)?;
         claims.check_time(now, self.0.tolerance)?;
         self.0.destination.check(claims.subject(), request.path_and_query)?;
-        Ok(Unread::new(claims, key, self.0.body_limit))
+        Ok(Unread::new(claims, key, self.0.body_limit, self.0.undecodable))
     }
 
     /// Looks at a whole request: [`authenticate`](Self::authenticate), then the body in one piece.
@@ -141,8 +149,9 @@ impl Verifier {
 #[derive(Clone, Copy)]
 pub struct Presented<'a> {
     signature: Signature<'a>,
-    path_and_query: &'a str,
+    pub(crate) path_and_query: &'a str,
     region: Option<&'a [u8]>,
+    pub(crate) content_encoding: Option<&'a [u8]>,
 }
 
 #[derive(Clone, Copy)]
@@ -164,21 +173,25 @@ impl<'a> Presented<'a> {
             (Some(token), None) => Signature::One(token),
             (Some(_), Some(_)) => Signature::Several,
         };
-        Self { signature, path_and_query, region: None }
+        Self { signature, path_and_query, region: None, content_encoding: None }
     }
 
     /// Takes the value of the `Upstash-Region` header. It chooses among the configured keys.
     pub fn region(self, region: Option<&'a [u8]>) -> Self {
         Self { region, ..self }
     }
-}
 
-impl<'a> Signature<'a> {
-    fn token(self) -> Result<&'a [u8], VerifyError> {
-        match self {
-            Self::None => Err(VerifyError::Missing),
-            Self::One(token) => Ok(token),
-            Self::Several => Err(VerifyError::Repeated),
+    /// Takes the value of the `Content-Encoding` header. Only [`Verifier::diagnose`] looks at it.
+    pub fn content_encoding(self, content_encoding: Option<&'a [u8]>) -> Self {
+        Self { content_encoding, ..self }
+    }
+
+    /// The signature, if there is exactly one.
+    pub(crate) fn token(&self) -> Result<&'a [u8], VerifyError> {
+        match self.signature {
+            Signature::None => Err(VerifyError::Missing),
+            Signature::One(token) => Ok(token),
+            Signature::Several => Err(VerifyError::Repeated),
         }
     }
 }

@@ -3,24 +3,26 @@ use std::time::SystemTime;
 use actix_web::{
     App,
     http::StatusCode,
-    test::{TestRequest, call_service, init_service},
+    test::{call_service, init_service},
 };
-use qstash_actix::{KeySet, SigningKey, Verifier, VerifySignature};
-use qstash_verify::Signer;
+use qstash_actix::{
+    KeySet, SigningKey, Verifier, VerifySignature,
+    testing::{Signer, Token, delivery},
+};
 
 const ORIGIN: &str = "https://api.example.com";
 const CALLBACK: &str = r#"{"status": 200, "body": "aGVsbG8=", "sourceMessageId": "msg_1", "maxRetries": 3}"#;
 const FAILURE: &str =
     r#"{"status": 500, "sourceMessageId": "msg_1", "retried": 3, "maxRetries": 3, "dlqId": "1-0"}"#;
 
-/// Posts a body that was signed for this URL.
+/// Posts what was signed for this URL to this path.
 async fn post(path: &str, signed_url: &str, body: &'static str) -> StatusCode {
     let key = SigningKey::new("sig_test").unwrap();
-    let token = Signer::new(key.clone()).sign(signed_url, body.as_bytes(), SystemTime::now());
-    let verifier = Verifier::builder(KeySet::new([("test", key)])).origin(ORIGIN).build().unwrap();
+    let verifier = Verifier::builder(KeySet::new([("test", key.clone())])).origin(ORIGIN).build().unwrap();
+    let token = Token::new(signed_url, body.as_bytes(), SystemTime::now());
+    let request = delivery(&Signer::new(key), &token).unwrap().uri(path).to_request();
     let app = App::new().configure(super::routes).wrap(VerifySignature::new(verifier));
-    let request = TestRequest::post().uri(path).insert_header(("upstash-signature", token)).set_payload(body);
-    call_service(&init_service(app).await, request.to_request()).await.status()
+    call_service(&init_service(app).await, request).await.status()
 }
 
 #[actix_web::test]

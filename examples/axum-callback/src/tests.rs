@@ -1,11 +1,10 @@
 use std::time::SystemTime;
 
-use axum::{
-    body::Body,
-    http::{Request, StatusCode},
+use axum::http::StatusCode;
+use qstash_axum::{
+    KeySet, SigningKey, Verifier,
+    testing::{Signer, Token, delivery},
 };
-use qstash_axum::{KeySet, SigningKey, Verifier};
-use qstash_verify::Signer;
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://api.example.com";
@@ -13,12 +12,13 @@ const CALLBACK: &str = r#"{"status": 200, "body": "aGVsbG8=", "sourceMessageId":
 const FAILURE: &str =
     r#"{"status": 500, "sourceMessageId": "msg_1", "retried": 3, "maxRetries": 3, "dlqId": "1-0"}"#;
 
-/// Posts a body that was signed for this URL.
+/// Posts what was signed for this URL to this path.
 async fn post(path: &str, signed_url: &str, body: &'static str) -> StatusCode {
     let key = SigningKey::new("sig_test").unwrap();
-    let token = Signer::new(key.clone()).sign(signed_url, body.as_bytes(), SystemTime::now());
-    let verifier = Verifier::builder(KeySet::new([("test", key)])).origin(ORIGIN).build().unwrap();
-    let request = Request::post(path).header("upstash-signature", token).body(Body::from(body)).unwrap();
+    let verifier = Verifier::builder(KeySet::new([("test", key.clone())])).origin(ORIGIN).build().unwrap();
+    let token = Token::new(signed_url, body.as_bytes(), SystemTime::now());
+    let mut request = delivery(&Signer::new(key), &token).unwrap();
+    *request.uri_mut() = path.parse().unwrap();
     super::app(verifier).oneshot(request).await.unwrap().status()
 }
 

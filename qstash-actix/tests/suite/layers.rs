@@ -4,7 +4,7 @@ use actix_http::Request;
 use actix_web::{
     App,
     http::{StatusCode, Uri},
-    middleware::{Compress, DefaultHeaders, NormalizePath},
+    middleware::{Compress, DefaultHeaders, NormalizePath, TrailingSlash},
     test::init_service,
     web::{self, ServiceConfig},
 };
@@ -12,7 +12,10 @@ use qstash_actix::VerifyError;
 
 use crate::{
     receiver::{delivery, middleware, request, send, serve, unsigned},
-    shared::signing::{KEY, now, sign, signature},
+    shared::{
+        log,
+        signing::{KEY, now, sign, signature},
+    },
 };
 
 async fn ok() -> &'static str {
@@ -124,6 +127,16 @@ async fn path_normalisation_belongs_inside() {
 
     let outside =
         init_service(App::new().configure(done).wrap(middleware()).wrap(NormalizePath::trim())).await;
+    log::start();
     let answer = send(&outside, with_slash()).await;
     assert!(matches!(answer.reason(), Some(VerifyError::Destination { .. })), "{answer:?}");
+    let lines = log::take();
+    assert!(lines[0].contains("path normalisation belongs inside"), "{lines:?}");
+
+    // `//` is merged as well, whatever happens at the end.
+    let merging = || NormalizePath::new(TrailingSlash::MergeOnly);
+    let inside = init_service(App::new().configure(done).wrap(merging()).wrap(middleware())).await;
+    assert_eq!(send(&inside, delivery("//done", "")).await.status, StatusCode::OK);
+    let outside = init_service(App::new().configure(done).wrap(middleware()).wrap(merging())).await;
+    assert_eq!(send(&outside, delivery("//done", "")).await.status, StatusCode::FORBIDDEN);
 }

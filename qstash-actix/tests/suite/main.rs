@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod body;
+mod destinations;
 mod extractors;
 mod layers;
 mod outcomes;
@@ -12,3 +13,4 @@ mod scripted_body;
 #[path = "../../../qstash-axum/tests/suite/shared/mod.rs"]
 mod shared;
 mod vectors;
+mod wire;

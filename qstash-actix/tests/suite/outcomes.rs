@@ -7,9 +7,12 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
     web,
 };
-use qstash_actix::{Callback, Delivery, Outcome, Signed};
+use qstash_actix::{Callback, Delivery, Outcome, Signed, VerifySignature};
 
-use crate::receiver::{Answer, delivery, send, serve};
+use crate::{
+    receiver::{Answer, delivery, send, serve, serve_behind},
+    shared::signing::verifier,
+};
 
 async fn answer(outcome: impl Responder + Clone + 'static) -> Answer {
     let app = serve(|routes| {
@@ -88,5 +91,28 @@ async fn what_cannot_be_read_is_retried() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(!answer.body.is_empty());
         assert_eq!(text(&answer.headers, "upstash-nonretryable-error"), None);
+    }
+}
+
+#[actix_web::test]
+async fn what_is_not_json_of_that_form_is_permanent_if_the_verifier_says_so() {
+    async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = delivery.json()?;
+        Ok(Outcome::done())
+    }
+    let verifier = verifier().undecodable_is_permanent().build().unwrap();
+    let app = serve_behind(VerifySignature::new(verifier), |routes| {
+        routes
+            .route("/signed", web::post().to(async |_: Signed<u32>| ""))
+            .route("/question-mark", web::post().to(question_mark));
+    })
+    .await;
+
+    for path in ["/signed", "/question-mark"] {
+        let answer = send(&app, delivery(path, "{}")).await;
+        assert_eq!(answer.status.as_u16(), 489, "{path}");
+        assert_eq!(text(&answer.headers, "upstash-nonretryable-error").as_deref(), Some("true"));
+        assert!(!answer.body.is_empty());
+        assert_eq!(send(&app, delivery(path, "7")).await.status, StatusCode::OK, "{path}");
     }
 }

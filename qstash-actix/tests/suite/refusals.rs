@@ -8,6 +8,7 @@ use std::{
 use actix_http::Request;
 use actix_web::{HttpRequest, http::StatusCode, web};
 use qstash_actix::{Rejection, Verifier, VerifyError, VerifySignature};
+use tracing::Level;
 
 use crate::{
     receiver::{Answer, delivery, middleware, request, send, serve_behind, unsigned},
@@ -201,6 +202,7 @@ async fn the_response_says_no_more_than_a_stranger_may_know() {
 #[actix_web::test]
 async fn a_refusal_of_what_a_known_key_signed_is_always_a_warning() {
     log::start();
+    log::listen_at(Level::INFO);
     let middleware = middleware();
     for _ in 0..3 {
         let request = request("/done", &signature("/done", b"[]"));
@@ -302,4 +304,29 @@ async fn doubts_about_the_environment_are_logged_once() {
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("WARN message=QSTASH_REGION"), "{lines:?}");
+}
+
+#[actix_web::test]
+async fn who_listens_at_debug_is_told_the_likely_cause() {
+    log::start();
+    let good = signature("/done", b"{}");
+    let re_serialised = || request("/done", &signature("/done", b"{\"a\": 1}")).set_payload("{\"a\":1}");
+    let cases = [
+        (request("/done", &format!("Bearer {good}")).set_payload("{}"), "starts with `Bearer`"),
+        (request("/done", &signature("/v1/done", b"")), "`public_prefix`"),
+        (re_serialised(), "parsed and written again"),
+    ];
+    for (request, cause) in cases {
+        send_to(&middleware(), request.to_request()).await;
+        let lines = log::take();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let (_, told) = lines[0].split_once(" likely_cause=").unwrap();
+        assert!(told.contains(cause), "{lines:?}");
+    }
+
+    log::listen_at(Level::INFO);
+    send_to(&middleware(), re_serialised().to_request()).await;
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(!lines[0].contains("likely_cause"), "{lines:?}");
 }

@@ -22,6 +22,7 @@ use crate::{
     receiver::{delivery, layer, request, send},
     shared::{
         bodies::GZIP,
+        log,
         signing::{KEY, now, sign, signature},
     },
 };
@@ -209,8 +210,11 @@ async fn decompression_belongs_inside() {
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"hello gzip"[..]));
 
     let outside = routes.layer(layer()).layer(RequestDecompressionLayer::new());
+    log::start();
     let answer = send(&outside, compressed()).await;
     assert_eq!(answer.reason(), Some(&VerifyError::BodyMismatch { len: 10 }));
+    let lines = log::take();
+    assert!(lines[0].contains("likely_cause=the body was altered on its way: decompression"), "{lines:?}");
 }
 
 #[tokio::test]
@@ -222,7 +226,10 @@ async fn path_normalisation_belongs_inside() {
     assert_eq!(response.status(), StatusCode::OK);
 
     let outside = ServiceBuilder::new().layer(NormalizePathLayer::trim_trailing_slash()).layer(layer());
+    log::start();
     let response = outside.service(routes).oneshot(delivery("/done/", "")).await.unwrap();
     let reason = response.into_response().extensions().get().cloned();
     assert!(matches!(reason, Some(Rejection::Unverified(VerifyError::Destination { .. }))), "{reason:?}");
+    let lines = log::take();
+    assert!(lines[0].contains("path normalisation belongs inside"), "{lines:?}");
 }

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod body;
+mod destinations;
 mod extractors;
 mod layers;
+mod limits;
 mod outcomes;
 mod receiver;
 mod refusals;
 mod scripted_body;
 mod shared;
 mod vectors;
+mod wire;

@@ -8,9 +8,12 @@ use axum::{
     response::IntoResponse,
     routing::post,
 };
-use qstash_axum::{Callback, Delivery, Outcome, Signed};
+use qstash_axum::{Callback, Delivery, Outcome, Signed, VerifySignature};
 
-use crate::receiver::{Answer, delivery, layer, send};
+use crate::{
+    receiver::{Answer, delivery, layer, send},
+    shared::signing::verifier,
+};
 
 async fn answer(outcome: impl IntoResponse + Clone + Send + Sync + 'static) -> Answer {
     let app = Router::new().route("/", post(async move || outcome)).layer(layer());
@@ -85,5 +88,26 @@ async fn what_cannot_be_read_is_retried() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(!answer.body.is_empty());
         assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_json_of_that_form_is_permanent_if_the_verifier_says_so() {
+    async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = delivery.json()?;
+        Ok(Outcome::done())
+    }
+    let verifier = verifier().undecodable_is_permanent().build().unwrap();
+    let app = Router::new()
+        .route("/signed", post(async |_: Signed<u32>| ()))
+        .route("/question-mark", post(question_mark))
+        .layer(VerifySignature::new(verifier));
+
+    for path in ["/signed", "/question-mark"] {
+        let answer = send(&app, delivery(path, "{}")).await;
+        assert_eq!(answer.status.as_u16(), 489, "{path}");
+        assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error").as_deref(), Some("true"));
+        assert!(!answer.body.is_empty());
+        assert_eq!(send(&app, delivery(path, "7")).await.status, StatusCode::OK, "{path}");
     }
 }

@@ -13,6 +13,7 @@ use axum::{
     routing::{any, post},
 };
 use qstash_axum::{Rejection, Verifier, VerifyError, VerifySignature};
+use tracing::Level;
 
 use crate::{
     receiver::{Answer, delivery, layer, request, send},
@@ -215,6 +216,7 @@ async fn the_response_says_no_more_than_a_stranger_may_know() {
 #[tokio::test]
 async fn a_refusal_of_what_a_known_key_signed_is_always_a_warning() {
     log::start();
+    log::listen_at(Level::INFO);
     let app = app();
     for _ in 0..3 {
         let request = request("/done", &signature("/done", b"[]"));
@@ -312,4 +314,30 @@ fn doubts_about_the_environment_are_logged_once() {
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("WARN message=QSTASH_REGION"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn who_listens_at_debug_is_told_the_likely_cause() {
+    log::start();
+    let good = signature("/done", b"{}");
+    let re_serialised = || request("/done", &signature("/done", b"{\"a\": 1}")).body(Body::from("{\"a\":1}"));
+    let cases = [
+        (request("/done", &format!("Bearer {good}")).body(Body::from("{}")), "starts with `Bearer`"),
+        (request("/done", &signature("/v1/done", b"")).body(Body::empty()), "`public_prefix`"),
+        (re_serialised(), "parsed and written again"),
+    ];
+    let app = app();
+    for (request, cause) in cases {
+        send(&app, request.unwrap()).await;
+        let lines = log::take();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let (_, told) = lines[0].split_once(" likely_cause=").unwrap();
+        assert!(told.contains(cause), "{lines:?}");
+    }
+
+    log::listen_at(Level::INFO);
+    send(&app, re_serialised().unwrap()).await;
+    let lines = log::take();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(!lines[0].contains("likely_cause"), "{lines:?}");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    CURRENT, HEADER, ISSUED, NEXT, URL, at, claims, claims_with, key, keys, lenient, refusal, segment,
-    signed, token, token_of, token_with_header, verify,
+    CURRENT, HEADER, ISSUED, URL, at, claims, claims_with, keys, lenient, refusal, segment, signed, token,
+    token_of, token_with_header, verify,
 };
 use qstash_verify::{KeySet, MAX_TOKEN_LEN, Presented, Region, Verified, Verifier, VerifyError};
 use serde_json::{Value, json};
@@ -177,7 +177,14 @@ fn unknown_claims_may_hold_anything_of_any_depth() {
     let verifier = lenient().build().unwrap();
     let deep = "[".repeat(20_000) + &"]".repeat(20_000);
     let usual = claims(b"").to_string();
-    for value in [deep.as_str(), "1e999", &"9".repeat(400), r#""\ud83d\ude00""#, r#"{"a":{"b":[null]}}"#] {
+    for value in [
+        deep.as_str(),
+        "1e999",
+        &"9".repeat(400),
+        r#""\ud83d\ude00""#,
+        r#""\ud83d""#,
+        r#"{"a":{"b":[null]}}"#,
+    ] {
         let token = token_of(format!("{},\"x\":{value}}}", &usual[..usual.len() - 1]));
         assert!(verify(&verifier, &token).is_ok(), "{}", value.get(..20).unwrap_or(value));
     }
@@ -376,27 +383,4 @@ fn the_response_says_no_more_than_what_kind_of_refusal_it_is() {
 fn only_what_is_found_behind_a_good_signature_counts_as_known() {
     let known = all().into_iter().filter(VerifyError::is_key_known).collect::<Vec<_>>();
     assert_eq!(known, &all()[7..]);
-}
-
-#[test]
-fn nothing_printed_shows_a_key_or_a_token() {
-    let verifier = lenient().build().unwrap();
-    let token = token(&claims(b""));
-    let request = Presented::new([token.as_bytes()], "/hook?qstash_token=secret");
-    let unread = verifier.authenticate(&request, at(ISSUED)).unwrap();
-    let printed = format!(
-        "{:?} {:?} {:?} {request:?} {unread:?} {:?} {:?}",
-        keys(),
-        lenient(),
-        verifier,
-        key(CURRENT),
-        verify(&verifier, &token).unwrap(),
-    );
-    for secret in [CURRENT, NEXT, token.as_str(), "secret"] {
-        for part in secret.as_bytes().windows(8) {
-            let part = str::from_utf8(part).unwrap();
-            // The labels of the keys look like their beginnings.
-            assert!(!printed.contains(part), "{part} in {printed}");
-        }
-    }
 }

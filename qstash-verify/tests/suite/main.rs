@@ -2,12 +2,16 @@
 
 mod body;
 mod destination;
+mod diagnose;
+mod differential;
 mod env;
 mod errors;
 mod outcome;
 mod properties;
+mod refresh;
 mod refusal;
 mod rotation;
+mod secrets;
 #[cfg(feature = "sign")]
 mod sign;
 mod support;

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
-use qstash_verify::{Presented, Verified, VerifyError};
+use qstash_verify::{Presented, Verified, Verifier, VerifyError};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::support::{ISSUED, at, claims, lenient, token, token_of};
+use crate::support::{
+    CURRENT, HEADER, ISSUED, NEXT, at, claims, keys, lenient, segment, signed, token, token_of,
+};
 
 fn verify(token: &[u8], body: &[u8]) -> Result<Verified, VerifyError> {
     let verifier = lenient().build().expect("the settings are right");
@@ -46,6 +48,73 @@ proptest! {
         let (from, to) = (from.index(token.len()), to.index(token.len()));
         let (from, to) = (from.min(to), from.max(to) + 1);
         prop_assert!(verify(&[&token[..from], &token[to..]].concat(), b"").is_err());
+    }
+
+    #[test]
+    fn any_end_that_is_cut_off_a_body_or_put_behind_it_is_missed(body in vec(any::<u8>(), 1..200), to: Index, more in vec(any::<u8>(), 1..9)) {
+        let token = token(&claims(&body));
+        let len = to.index(body.len());
+        prop_assert_eq!(verify(token.as_bytes(), &body[..len]).unwrap_err(), VerifyError::BodyMismatch { len });
+        let longer = [body, more].concat();
+        let len = longer.len();
+        prop_assert_eq!(verify(token.as_bytes(), &longer).unwrap_err(), VerifyError::BodyMismatch { len });
+    }
+
+    #[test]
+    fn any_byte_that_is_put_into_a_body_is_noticed(body in vec(any::<u8>(), 0..200), at: Index, byte: u8) {
+        let token = token(&claims(&body));
+        let mut altered = body;
+        altered.insert(at.index(altered.len() + 1), byte);
+        let len = altered.len();
+        prop_assert_eq!(verify(token.as_bytes(), &altered).unwrap_err(), VerifyError::BodyMismatch { len });
+    }
+
+    #[test]
+    fn any_other_order_of_the_bytes_is_noticed(body in vec(any::<u8>(), 2..200), at: Index, to: Index) {
+        let token = token(&claims(&body));
+        let mut altered = body.clone();
+        let (from, by) = (at.index(body.len()), to.index(body.len()));
+        altered[from..].rotate_left(by % (body.len() - from));
+        prop_assert_eq!(verify(token.as_bytes(), &altered).is_ok(), altered == body);
+
+        let mut altered = token.clone().into_bytes();
+        altered.swap(at.index(token.len()), to.index(token.len()));
+        prop_assert_eq!(verify(&altered, &body).is_ok(), altered == token.as_bytes());
+    }
+
+    #[test]
+    fn any_other_order_of_the_segments_is_refused(order in Just([0, 1, 2]).prop_shuffle()) {
+        let token = token(&claims(b""));
+        let segments = token.split('.').collect::<Vec<_>>();
+        let other = order.map(|index| segments[index]).join(".");
+        prop_assert_eq!(verify(other.as_bytes(), b"").is_ok(), other == token);
+    }
+
+    #[test]
+    fn no_valid_delivery_is_ever_refused(
+        body in vec(any::<u8>(), 0..300), path in "(/[a-zA-Z0-9._~%!$&'()*+,;=:@ä-]{0,9}){1,4}", age in 0..300_u64,
+        origin in prop::sample::select(&["https://api.example.com", "http://localhost:8080", "https://[::1]:8443"][..]),
+        signer in prop::sample::select(&[CURRENT, NEXT][..]),
+    ) {
+        let mut claims = claims(&body);
+        claims["sub"] = format!("{origin}{path}").into();
+        let token = signed(signer, &format!("{}.{}", segment(HEADER), segment(claims.to_string())));
+        let verifier = Verifier::builder(keys()).origin(origin).tolerance(Duration::ZERO).build().unwrap();
+        let request = Presented::new([token.as_bytes()], &path);
+        let verified = verifier.verify(&request, body.clone(), at(ISSUED + age)).unwrap();
+        prop_assert_eq!(verified.body(), &body);
+    }
+
+    #[test]
+    fn a_diagnosis_never_panics_and_changes_no_verdict(token in vec(any::<u8>(), 0..200), claims in "\\PC{0,80}", body in vec(any::<u8>(), 0..200)) {
+        let verifier = lenient().build().unwrap();
+        for token in [token, token_of(claims).into_bytes()] {
+            let request = Presented::new([&token[..]], "/hook");
+            let error = verifier.verify(&request, body.clone(), at(ISSUED)).unwrap_err();
+            let _ = verifier.diagnose(&error, &request, &body);
+            let _ = verifier.diagnose(&VerifyError::BodyMismatch { len: 0 }, &request, &body);
+            prop_assert_eq!(verifier.verify(&request, body.clone(), at(ISSUED)).unwrap_err(), error);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_verify::{KeySet, Presented, Signer, SigningKeys, Token, Verifier};
+use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKeys, Token, Verifier, VerifyError};
 
 use crate::support::{self, at, key, lenient};
 
@@ -85,4 +85,65 @@ fn a_url_with_quotes_and_a_time_before_1970_are_signed_as_they_are() {
     let verifier = lenient().build().unwrap();
     let good = verifier.verify(&Presented::new([token.as_bytes()], "/"), "", at(0)).unwrap();
     assert_eq!(good.claims().subject(), url);
+}
+
+#[test]
+fn a_request_is_the_whole_delivery() {
+    let signer = Signer::new(key(support::CURRENT));
+    let url = "https://api.example.com/hook?a=1";
+    let request = signer.request(&Token::new(url, BODY, at(1))).unwrap();
+    assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("POST", url));
+    assert_eq!(request.body(), BODY);
+
+    let verifier = Verifier::builder(support::keys()).origin("https://api.example.com").build().unwrap();
+    let signatures = request.headers().get_all("upstash-signature").iter().map(http::HeaderValue::as_bytes);
+    let target = request.uri().path_and_query().unwrap().as_str();
+    let good = verifier.verify(&Presented::new(signatures, target), request.body().clone(), at(1)).unwrap();
+    assert_eq!(good.claims().subject(), url);
+
+    for no_url in ["/hook", "ftp://example.com/", "https://", "https://exa mple.com/", "https://[/"] {
+        assert!(signer.request(&Token::new(no_url, BODY, at(1))).is_err(), "{no_url}");
+    }
+}
+
+#[test]
+fn every_defect_is_refused_for_its_own_reason() {
+    let signer = Signer::new(key(support::CURRENT));
+    let issued = at(support::ISSUED);
+    let token = Token::new(support::URL, BODY, issued);
+    for (builder, name) in [
+        (Verifier::builder(support::keys()), "path"),
+        (Verifier::builder(support::keys()).origin("https://api.example.com"), "origin"),
+        (Verifier::builder(support::keys()).exact_url(support::URL), "exact"),
+    ] {
+        let verifier = builder.tolerance(Duration::from_secs(60)).build().unwrap();
+        let verify = |token: &Token<'_>| {
+            let header = signer.token(token);
+            verifier.verify(&Presented::new([header.as_bytes()], "/hook"), BODY, issued)
+        };
+        assert!(verify(&token).is_ok());
+        for defect in Defect::ALL {
+            let error = verify(&token.clone().broken(defect)).unwrap_err();
+            let is_right = match defect {
+                Defect::Expired => matches!(error, VerifyError::Expired { .. }),
+                Defect::NotYetValid => matches!(error, VerifyError::NotYetValid { .. }),
+                Defect::Key => error == VerifyError::UnknownKey,
+                Defect::Url => matches!(error, VerifyError::Destination { .. }),
+                Defect::Body => matches!(error, VerifyError::BodyMismatch { .. }),
+                _ => false,
+            };
+            assert!(is_right, "{name}, {defect:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn begin_and_end_of_a_token_are_what_they_are_set_to() {
+    let signer = Signer::new(key(support::CURRENT));
+    let header = signer.token(&Token::new(HOOK, BODY, at(1000)).not_before(at(2000)).expires_at(at(3000)));
+    let verifier = lenient().build().unwrap();
+    let verify = |now| verifier.verify(&Presented::new([header.as_bytes()], "/"), BODY, at(now));
+    assert!(verify(1999).is_err() && verify(3000).is_err());
+    assert_eq!(verify(2999).unwrap().claims().expires_at(), at(3000));
+    assert_eq!(verify(2000).unwrap().claims().not_before(), at(2000));
 }

@@ -180,15 +180,20 @@ pub(crate) async fn check_settings(receive: impl AsyncFn(Call) -> Option<VerifyE
     }
 }
 
-/// Makes calls of every spelling at a receiver which answers all paths below a mount point.
-pub(crate) async fn check_spellings(mount: &str, receive: impl AsyncFn(Call) -> Option<VerifyError>) {
+/// Makes calls of every spelling at a receiver which answers all paths below a mount point, as far as its framework
+/// lets such a target in.
+pub(crate) async fn check_spellings(
+    mount: &str,
+    is_let_in: fn(&str) -> bool,
+    receive: impl AsyncFn(Call) -> Option<VerifyError>,
+) {
     let call = |(signed, target): &Pair| {
         Call::new(verifier(), &format!("{ORIGIN}{mount}{signed}"), format!("{mount}{target}"))
     };
-    for pair in SAME {
+    for pair in SAME.iter().filter(|(_, target)| is_let_in(target)) {
         assert_eq!(receive(call(pair)).await, None, "{mount} {pair:?}");
     }
-    for pair in DIFFERENT {
+    for pair in DIFFERENT.iter().filter(|(_, target)| is_let_in(target)) {
         let refusal = receive(call(pair)).await;
         assert!(matches!(refusal, Some(VerifyError::Destination { .. })), "{mount} {pair:?}: {refusal:?}");
     }

@@ -1,10 +1,15 @@
 //! What was logged on this thread, one line per event.
 
-use std::{cell::RefCell, fmt, sync::Once};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    sync::Once,
+};
 
 use tracing::{
-    Event, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
+    subscriber::Interest,
 };
 use tracing_subscriber::{
     Layer,
@@ -14,6 +19,7 @@ use tracing_subscriber::{
 
 thread_local! {
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static LEVEL: Cell<Level> = const { Cell::new(Level::TRACE) };
 }
 
 /// Starts to write down, for the whole process: a subscriber of one thread alone would race with the others for what
@@ -21,6 +27,11 @@ thread_local! {
 pub(crate) fn start() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| tracing_subscriber::registry().with(Log).init());
+}
+
+/// Listens on this thread to nothing below a level from now on.
+pub(crate) fn listen_at(level: Level) {
+    LEVEL.set(level);
 }
 
 /// What was logged since the last call.
@@ -31,6 +42,15 @@ pub(crate) fn take() -> Vec<String> {
 struct Log;
 
 impl<S: Subscriber> Layer<S> for Log {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // Threads differ, so it must be asked anew each time.
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= LEVEL.get()
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if !event.metadata().target().starts_with("qstash") {
             return;

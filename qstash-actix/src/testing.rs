@@ -1,0 +1,50 @@
+//! Deliveries as QStash makes them, for tests of handlers. Needs the feature `testing`.
+
+use actix_web::test::TestRequest;
+use qstash_types::InvalidUrl;
+pub use qstash_verify::{Defect, Signer, Token};
+
+/// The delivery that a token describes, for a service of `actix_web::test`: `POST`, URL, body and signature.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use actix_web::{App, test, web};
+/// use qstash_actix::{
+///     KeySet, Outcome, Signed, SigningKey, Verifier, VerifySignature,
+///     testing::{Defect, Signer, Token, delivery},
+/// };
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::new("sig_test")?;
+/// let keys = KeySet::new([("test", key.clone())]);
+/// let verifier = Verifier::builder(keys).origin("https://api.example.com").build()?;
+/// let app = App::new()
+///     .route("/double", web::post().to(async |Signed(_): Signed<u32>| Outcome::done()))
+///     .wrap(VerifySignature::new(verifier));
+/// let app = test::init_service(app).await;
+///
+/// let signer = Signer::new(key);
+/// let token = Token::new("https://api.example.com/double", b"21", SystemTime::now());
+/// assert_eq!(test::call_service(&app, delivery(&signer, &token)?.to_request()).await.status(), 200);
+/// for defect in Defect::ALL {
+///     let request = delivery(&signer, &token.clone().broken(defect))?.to_request();
+///     assert_eq!(test::call_service(&app, request).await.status(), 403, "{defect:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// The URL of the token is none that a request can be made from.
+pub fn delivery(signer: &Signer, token: &Token<'_>) -> Result<TestRequest, InvalidUrl> {
+    // The signer speaks `http` 1 and actix `http` 0.2, so the request is made anew.
+    let request = signer.request(token)?;
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let delivery = TestRequest::post().uri(target).set_payload(request.body().clone());
+    Ok(request
+        .headers()
+        .iter()
+        .fold(delivery, |delivery, (name, value)| delivery.append_header((name.as_str(), value.as_bytes()))))
+}
