@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::InvalidInput;
 
 /// A value under construction, or the first mistake that was made on the way.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft<T>(Result<T, InvalidInput>);
 
 impl<T> Draft<T> {

@@ -4,9 +4,12 @@ use std::fmt;
 
 use http::Method;
 use qstash_types::{MessageId, MessageRecord};
+use serde::Deserialize;
 
 use crate::{
     Client, Error,
+    filter::{Filter, filters},
+    query::Query,
     request::{Call, json, nothing},
     resource::Resource,
 };
@@ -15,6 +18,17 @@ impl Client {
     /// One message, by its id.
     pub fn message(&self, id: impl TryInto<MessageId, Error: fmt::Display>) -> MessageHandle {
         MessageHandle(Resource::new(self, "message id", id))
+    }
+
+    /// The messages that are on their way, to cancel those that filters select.
+    ///
+    /// ```no_run
+    /// # async fn cancel(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
+    /// let cancelled = client.messages().label("newsletter").queue("emails").cancel().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn messages(&self) -> Messages {
+        Messages(Filter::new(self))
     }
 }
 
@@ -39,5 +53,58 @@ impl MessageHandle {
     /// See [`Error`]. Status 404: there is no such message, or it is delivered, failed or cancelled.
     pub async fn cancel(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["messages", id]), nothing).await
+    }
+}
+
+/// The messages that are on their way. Different filters must all hold; values of one filter are alternatives.
+///
+/// The first mistake in a filter is returned by the verb, before anything is sent.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is cancelled until a verb is called"]
+pub struct Messages(Filter);
+
+impl Messages {
+    filters!();
+
+    /// These messages. All other filters would be ignored by the server, and are refused beside it.
+    /// Parameter: `messageIds`.
+    pub fn ids(self, ids: impl IntoIterator<Item: TryInto<MessageId, Error: fmt::Display>>) -> Self {
+        Self(self.0.ids::<MessageId, _>("messageIds", "message ids", ids))
+    }
+
+    /// Cancels the messages that the filters select, and says how many those were.
+    ///
+    /// Not atomic: messages that are being delivered may escape, and a call that fails may have cancelled some.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Without a filter nothing is sent: see [`cancel_all`](Self::cancel_all).
+    pub async fn cancel(&self) -> Result<u64, Error> {
+        self.send(|query| query.selects_something("messageIds")).await
+    }
+
+    /// Cancels **every** message that is on its way, and says how many those were.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Beside a filter nothing is sent.
+    pub async fn cancel_all(&self) -> Result<u64, Error> {
+        self.send(Query::selects_everything).await
+    }
+
+    async fn send(
+        &self,
+        check: impl FnOnce(&Query) -> Result<(), crate::InvalidInput>,
+    ) -> Result<u64, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            cancelled: u64,
+        }
+
+        // A repetition could cancel what was published in between.
+        let call = Call::new(Method::DELETE, &["messages"]).once();
+        let answer: Answer = self.0.call(check, call, json).await?;
+        Ok(answer.cancelled)
     }
 }

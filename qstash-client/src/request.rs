@@ -1,5 +1,7 @@
 //! Calls of the API as plain values. No IO.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Uri,
@@ -119,7 +121,7 @@ pub(crate) fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
-            other => encoded.push_str(&format!("%{other:02X}")),
+            other => write!(encoded, "%{other:02X}").expect("text grows without failing"),
         }
     }
     encoded

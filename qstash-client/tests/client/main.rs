@@ -6,6 +6,7 @@ mod batch;
 mod check;
 mod configuration;
 mod defaults;
+mod dlq;
 mod errors;
 mod faults;
 mod message;

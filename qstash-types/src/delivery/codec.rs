@@ -25,14 +25,16 @@ impl DeliveryOptions {
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
         let mut writer = Writer::default();
         if let Some(content_type) = &self.content_type {
-            writer.put(http::header::CONTENT_TYPE, content_type.clone())?;
+            writer.put(&http::header::CONTENT_TYPE, content_type.clone())?;
         }
         if self.forward_all_headers {
             writer.text(&header::HEADER_FORWARD, "true")?;
         }
         match self.start {
             Some(Start::After(delay)) => writer.text(&header::DELAY, &duration::to_text(delay))?,
-            Some(Start::At(time)) => writer.put(header::NOT_BEFORE, timestamp::whole_seconds(time).into())?,
+            Some(Start::At(time)) => {
+                writer.put(&header::NOT_BEFORE, timestamp::whole_seconds(time).into())?;
+            }
             None => {}
         }
         match &self.deduplication {
@@ -123,16 +125,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn put(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), InvalidHeader> {
-        let appended = self.headers.try_append(&name, value);
-        appended.map(drop).map_err(|_| InvalidHeader::new(&name, &"too many headers"))
+    fn put(&mut self, name: &HeaderName, value: HeaderValue) -> Result<(), InvalidHeader> {
+        let appended = self.headers.try_append(name, value);
+        appended.map(drop).map_err(|_| InvalidHeader::new(name, &"too many headers"))
     }
 
     fn text(&mut self, name: &HeaderName, text: &str) -> Result<(), InvalidHeader> {
         // Ids and labels may be any Unicode text; header values carry it as UTF-8.
         let value =
             HeaderValue::from_bytes(text.as_bytes()).map_err(|error| InvalidHeader::new(name, &error))?;
-        self.put(name.clone(), value)
+        self.put(name, value)
     }
 
     fn settings(&mut self, names: &SettingNames, settings: &Settings) -> Result<(), InvalidHeader> {
@@ -143,7 +145,7 @@ impl Writer {
             self.text(&names.timeout, &duration::to_text(timeout))?;
         }
         if let Some(retries) = settings.retries {
-            self.put(names.retries.clone(), retries.into())?;
+            self.put(&names.retries, retries.into())?;
         }
         if let Some(delay) = &settings.retry_delay {
             self.text(&names.retry_delay, delay.as_str())?;
@@ -158,7 +160,7 @@ impl Writer {
             let prefixed = format!("{}{name}", names.forward_prefix);
             let prefixed = HeaderName::try_from(prefixed)
                 .map_err(|_| InvalidHeader::new(name, &"the name is too long"))?;
-            self.put(prefixed, value.clone())?;
+            self.put(&prefixed, value.clone())?;
         }
         Ok(())
     }

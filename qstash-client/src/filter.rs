@@ -1,0 +1,127 @@
+//! Which messages a bulk call or a listing is about.
+
+use std::fmt;
+
+use crate::{
+    Client, Error, InvalidInput,
+    draft::{Draft, valid},
+    error::Fault,
+    query::Query,
+    request::Call,
+};
+
+/// A query under construction. The first mistake is kept and returned by the verb, before anything is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    client: Client,
+    query: Draft<Query>,
+}
+
+impl Filter {
+    pub(crate) fn new(client: &Client) -> Self {
+        Self { client: client.clone(), query: Draft::new(Ok(Query::default())) }
+    }
+
+    pub(crate) fn set(self, change: impl FnOnce(&mut Query)) -> Self {
+        Self { query: self.query.set(change), ..self }
+    }
+
+    /// Adds one more of the values that a filter may have.
+    pub(crate) fn add<T: AsRef<str>>(
+        self,
+        name: &'static str,
+        field: &'static str,
+        value: impl TryInto<T, Error: fmt::Display>,
+    ) -> Self {
+        let query = self.query.try_set(|query| {
+            query.add(name, valid::<T>(field, value)?.as_ref());
+            Ok(())
+        });
+        Self { query, ..self }
+    }
+
+    /// Adds ids. An empty list is a mistake: the server would take it for no filter at all.
+    pub(crate) fn ids<T, I>(self, name: &'static str, field: &'static str, ids: I) -> Self
+    where
+        T: AsRef<str>,
+        I: IntoIterator<Item: TryInto<T, Error: fmt::Display>>,
+    {
+        let mut ids = ids.into_iter().peekable();
+        let filter = if ids.peek().is_none() {
+            let query = self.query.try_set(|_| Err(InvalidInput::new(field, "the list is empty")));
+            Self { query, ..self }
+        } else {
+            self
+        };
+        ids.fold(filter, |filter, id| filter.add::<T>(name, field, id))
+    }
+
+    /// Sends a call once the query has passed the check.
+    pub(crate) async fn call<T>(
+        &self,
+        check: impl FnOnce(&Query) -> Result<(), InvalidInput>,
+        call: Call,
+        decode: fn(&[u8]) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let query = self.query.get().map_err(Clone::clone)?;
+        check(query)?;
+        self.client.call(call.query(query), decode).await
+    }
+}
+
+/// Writes the filters that messages and dead letters share. The type is a tuple around a [`Filter`].
+macro_rules! filters {
+    () => {
+        /// Those that go to this URL. Several are alternatives. Parameter: `url`.
+        pub fn url(self, url: impl TryInto<$crate::Url, Error: std::fmt::Display>) -> Self {
+            Self(self.0.add::<$crate::Url>("url", "URL", url))
+        }
+
+        /// Those that were published to this URL group. Several are alternatives. Parameter: `topicName`.
+        pub fn url_group(
+            self,
+            name: impl TryInto<qstash_types::UrlGroupName, Error: std::fmt::Display>,
+        ) -> Self {
+            Self(self.0.add::<qstash_types::UrlGroupName>("topicName", "URL group", name))
+        }
+
+        /// Those that go through this queue. Several are alternatives. Parameter: `queueName`.
+        pub fn queue(self, name: impl TryInto<qstash_types::QueueName, Error: std::fmt::Display>) -> Self {
+            Self(self.0.add::<qstash_types::QueueName>("queueName", "queue", name))
+        }
+
+        /// Those that this schedule produced. Several are alternatives. Parameter: `scheduleId`.
+        pub fn schedule(self, id: impl TryInto<qstash_types::ScheduleId, Error: std::fmt::Display>) -> Self {
+            Self(self.0.add::<qstash_types::ScheduleId>("scheduleId", "schedule id", id))
+        }
+
+        /// Those with this label. Several are alternatives. Parameter: `label`.
+        pub fn label(self, label: impl TryInto<qstash_types::Label, Error: std::fmt::Display>) -> Self {
+            Self(self.0.add::<qstash_types::Label>("label", "label", label))
+        }
+
+        /// Those under this flow-control key. Several are alternatives. Parameter: `flowControlKey`.
+        pub fn flow_control_key(
+            self,
+            key: impl TryInto<qstash_types::FlowControlKey, Error: std::fmt::Display>,
+        ) -> Self {
+            Self(self.0.add::<qstash_types::FlowControlKey>("flowControlKey", "flow-control key", key))
+        }
+
+        /// Those from this time on, inclusive, in whole milliseconds. Parameter: `fromDate`.
+        pub fn from(self, time: std::time::SystemTime) -> Self {
+            Self(self.0.set(|query| query.replace_time("fromDate", time)))
+        }
+
+        /// Those up to this time, inclusive, in whole milliseconds. Parameter: `toDate`.
+        pub fn until(self, time: std::time::SystemTime) -> Self {
+            Self(self.0.set(|query| query.replace_time("toDate", time)))
+        }
+
+        /// At most this many. The server has a limit of its own. Parameter: `count`.
+        pub fn count(self, count: std::num::NonZeroU32) -> Self {
+            Self(self.0.set(|query| query.replace("count", count)))
+        }
+    };
+}
+pub(crate) use filters;
