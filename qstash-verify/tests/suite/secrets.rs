@@ -9,8 +9,8 @@ use std::{
 use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
     Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
-    FailureCallback, FlowLimits, HeaderMap, HeaderValue, Headers, Label, LogEntry, MessageRecord, Receipt,
-    Redaction, Region, SigningKey, SigningKeys, Url,
+    FailureCallback, FlowLimits, HeaderMap, HeaderValue, Headers, Label, LogEntry, MessageRecord,
+    QueueRecord, Receipt, Redaction, Region, SigningKey, SigningKeys, Url,
 };
 use qstash_verify::{
     Delivery, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
@@ -163,6 +163,7 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("FailureCallback", &from_json::<FailureCallback>(&record));
     printed.debug("MessageRecord", &from_json::<MessageRecord>(&record));
     printed.debug("DeadLetter", &from_json::<DeadLetter>(&record));
+    printed.debug("QueueRecord", &from_json::<QueueRecord>(&serde_json::json!({ "name": "emails" })));
     printed.debug("LogEntry", &from_json::<LogEntry>(&record));
     printed.debug("Receipt", &from_json::<Receipt>(&record));
     let source_headers = Headers::record(&secret_headers());
