@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -35,32 +36,38 @@ impl Entry {
     /// The entry as the API shows it.
     pub fn render(&self) -> LogEntry {
         let message = &*self.message;
+        let shown = message.record();
         let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
         LogEntry {
             time: self.time.into(),
-            message_id: message.id.clone(),
+            message_id: shown.message_id,
             state: self.state.clone(),
-            url: message.url.to_string(),
-            method: message.method.to_string(),
-            headers: message.shown_headers(),
-            body: message.shown_body(),
+            url: shown.url,
+            method: shown.method,
+            headers: shown.headers,
+            body: shown.body,
             error: self.outcome.as_ref().map(ToString::to_string),
             next_delivery_time: self.next_attempt.map(Into::into),
-            url_group: message.url_group.clone(),
-            endpoint: message.endpoint.clone(),
-            schedule_id: message.schedule_id.clone(),
-            queue: message.queue.clone(),
+            url_group: shown.url_group,
+            endpoint: shown.endpoint,
+            schedule_id: shown.schedule_id,
+            queue: shown.queue,
             response_status: response.map(|response| response.status.as_u16()),
             response_headers: response.map(|response| Headers::record(&response.headers)),
             response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
-            timeout: u64::try_from(message.timeout.as_millis()).ok(),
-            callback: message.callback.as_ref().map(|target| target.url.to_string()),
-            failure_callback: message.failure_callback.as_ref().map(|target| target.url.to_string()),
-            max_retries: Some(message.max_retries),
-            retry_delay: message.retry_delay.as_ref().map(ToString::to_string),
-            label: message.labels.first().cloned(),
-            labels: message.labels.clone(),
-            flow_control_key: message.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
+            timeout: Some(message.timeout),
+            callback: shown.callback,
+            callback_headers: Headers::default(),
+            failure_callback: shown.failure_callback,
+            failure_callback_headers: Headers::default(),
+            max_retries: Some(shown.max_retries),
+            retry_delay: shown.retry_delay,
+            label: shown.label,
+            labels: shown.labels,
+            flow_control_key: shown.flow_control_key,
+            parallelism: shown.parallelism,
+            rate: shown.rate,
+            period: shown.period.map(Duration::from_secs),
         }
     }
 
