@@ -116,10 +116,12 @@ mod queues;
 mod request;
 mod resource;
 mod retry;
+mod schedules;
 mod settings;
 mod signing_keys;
 mod trace;
 mod transport;
+mod url_groups;
 
 pub use api_error::{ApiError, RateLimit, RateLimitKind};
 pub use batch::{BatchError, BatchOutcome, FailedMessage};
@@ -139,11 +141,14 @@ pub use pages::Page;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, FlowControl, FlowControlKey,
-    FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label, LogEntry, LogState, MessageId,
-    MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay,
-    ScheduleId, SigningKeys, Url, UrlGroupName,
+    DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
+    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label,
+    LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt,
+    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Url, UrlGroupName,
+    UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;
+pub use schedules::{ScheduleHandle, Schedules};
 pub use signing_keys::SigningKeysHandle;
+pub use url_groups::{Endpoint, UrlGroupHandle, UrlGroups};

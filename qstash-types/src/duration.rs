@@ -86,7 +86,11 @@ macro_rules! optional {
 }
 
 optional!(optional_seconds, super::whole_seconds, Duration::from_secs);
-optional!(optional_millis, |duration| duration.as_millis(), Duration::from_millis);
+optional!(optional_millis, super::whole_millis, Duration::from_millis);
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// A text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

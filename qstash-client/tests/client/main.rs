@@ -19,9 +19,11 @@ mod publish;
 mod publisher;
 mod queues;
 mod retry;
+mod schedules;
 mod signing_keys;
 mod support;
 mod targets;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod transport;
+mod url_groups;

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -57,9 +56,9 @@ impl Entry {
             response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
             timeout: Some(message.timeout),
             callback: shown.callback,
-            callback_headers: Headers::default(),
+            callback_headers: shown.callback_headers,
             failure_callback: shown.failure_callback,
-            failure_callback_headers: Headers::default(),
+            failure_callback_headers: shown.failure_callback_headers,
             max_retries: Some(shown.max_retries),
             retry_delay: shown.retry_delay,
             label: shown.label,
@@ -67,7 +66,7 @@ impl Entry {
             flow_control_key: shown.flow_control_key,
             parallelism: shown.parallelism,
             rate: shown.rate,
-            period: shown.period.map(Duration::from_secs),
+            period: shown.period,
         }
     }
 
