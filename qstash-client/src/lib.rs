@@ -133,8 +133,9 @@ pub use options::MessageOptions;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, MessageRecord,
-    Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url, UrlGroupName,
+    Cron, DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId,
+    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url,
+    UrlGroupName,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 use qstash_types::{
-    Destination, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, Start, Url, base64_bytes,
+    Cron, Destination, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, Start, Url,
+    base64_bytes,
 };
 use serde::Serialize;
 
 use super::{
-    Accepted, Activity, Answer, Broker, Cron, Message, Millis, Publication, Refused,
+    Accepted, Activity, Answer, Broker, Message, Millis, Publication, Refused,
     due::{Place, Wake},
 };
 
@@ -139,7 +140,7 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
         Message::published(nameless, schedule.created_at, nowhere, options.clone(), body.clone(), *caller_ip);
     ScheduleRecord {
         schedule_id: id.clone(),
-        cron: schedule.cron.as_str().to_owned(),
+        cron: schedule.cron.to_string(),
         destination: destination.to_string(),
         created_at: schedule.created_at.since_epoch(),
         is_paused: schedule.activity == Activity::Paused,
@@ -235,7 +236,7 @@ impl Broker {
 
     fn plan(&mut self, now: Millis, id: &ScheduleId) {
         if let Some(schedule) = self.schedules.0.get_mut(id) {
-            let next = schedule.cron.next(now);
+            let next = schedule.cron.after(now.into()).next().map(Millis::of);
             schedule.next = next.map(|next| (next, self.due.add(next, Wake::Trigger(id.clone()))));
         }
     }
