@@ -134,8 +134,8 @@ pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
     Cron, DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId,
-    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url,
-    UrlGroupName,
+    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Term,
+    Url, UrlGroupName,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;

@@ -78,6 +78,6 @@ pub use queue::QueueRecord;
 pub use receipt::Receipt;
 pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
 pub use region::{Region, UnknownRegion};
-pub use retry_delay::{InvalidRetryDelay, RetryDelay};
+pub use retry_delay::{InvalidRetryDelay, RetryDelay, Term};
 pub use signing_key::{InvalidSigningKey, SigningKey, SigningKeys};
 pub use url::{InvalidUrl, Url, without_secrets};
