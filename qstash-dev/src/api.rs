@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::{
     broker::LONGEST_BODY,
+    cors,
     fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
@@ -36,23 +37,28 @@ const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// What the resources need to answer.
-#[derive(Debug)]
+/// What the resources of an account need to answer.
+#[derive(Clone, Debug)]
 pub(crate) struct Api {
-    pub(crate) gate: Gate,
     pub(crate) keys: Keyring,
-    pub(crate) faults: Faults,
     pub(crate) worker: Handle,
 }
 
+/// What answers requests, whichever account they are for.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) gate: Gate,
+    pub(crate) faults: Faults,
+}
+
 /// Serves connections until it is dropped, and they with it.
-pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
+pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer.ip().to_canonical(), api.clone()));
+                    connections.spawn(connection(stream, peer.ip().to_canonical(), service.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely; connections that end give some back.
@@ -65,10 +71,10 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
+async fn connection(stream: TcpStream, peer: IpAddr, service: Arc<Service>) {
     let service = service_fn(|request| async {
-        let answer = async { api.answer(request, peer).await.unwrap_or_else(Refusal::reply) };
-        match api.faults.next_of_api() {
+        let answer = service.answer(request, peer);
+        match service.faults.next_of_api() {
             Some(Fault::TooManyRequests) => {
                 Ok(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply())
             }
@@ -125,10 +131,23 @@ impl Call {
     }
 }
 
-impl Api {
-    async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
+impl Service {
+    async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Reply {
+        let guest = self.gate.guest(request.headers());
+        let mut reply = self.content(request, caller).await.unwrap_or_else(Refusal::reply);
+        if let Some(origin) = guest {
+            cors::allow(origin, &mut reply);
+        }
+        reply
+    }
+
+    async fn content(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
-        self.gate.admit(&head)?;
+        self.gate.check_origin(&head)?;
+        if cors::is_preflight(&head) && self.gate.guest(&head.headers).is_some() {
+            return Ok(cors::preflight(&head.headers));
+        }
+        let api = self.gate.admit(&head)?;
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };
@@ -142,19 +161,19 @@ impl Api {
         let segments = if rest.is_empty() { Vec::new() } else { rest.split('/').map(text).collect() };
         let call = Call { head, rest, segments, body, caller };
         match resource.as_str() {
-            "publish" => publish::publish(self, &call).await,
-            "enqueue" => publish::enqueue(self, &call).await,
-            "batch" => batch::answer(self, &call).await,
-            "messages" => messages::answer(self, &call).await,
-            "queues" => queues::answer(self, &call).await,
-            "schedules" => schedules::answer(self, &call).await,
-            "topics" => topics::answer(self, &call).await,
-            "dlq" => dlq::answer(self, &call).await,
-            "flowcontrol" => flow_control::answer(self, &call).await,
-            "globalparallelism" => flow_control::global(self, &call).await,
-            "keys" => keys::answer(self, &call),
-            "logs" => logs::answer(self, &call, "logs").await,
-            "events" => logs::answer(self, &call, "events").await,
+            "publish" => publish::publish(api, &call).await,
+            "enqueue" => publish::enqueue(api, &call).await,
+            "batch" => batch::answer(api, &call).await,
+            "messages" => messages::answer(api, &call).await,
+            "queues" => queues::answer(api, &call).await,
+            "schedules" => schedules::answer(api, &call).await,
+            "topics" => topics::answer(api, &call).await,
+            "dlq" => dlq::answer(api, &call).await,
+            "flowcontrol" => flow_control::answer(api, &call).await,
+            "globalparallelism" => flow_control::global(api, &call).await,
+            "keys" => keys::answer(api, &call),
+            "logs" => logs::answer(api, &call, "logs").await,
+            "events" => logs::answer(api, &call, "events").await,
             _ => Err(call.not_found()),
         }
     }

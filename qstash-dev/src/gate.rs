@@ -6,46 +6,75 @@
 use http::{HeaderMap, Method, StatusCode, header, request::Parts, uri::Authority};
 use sha2::{Digest as _, Sha256};
 
-use crate::{StartError, loopback, query, reply::Refusal};
+use crate::{Account, StartError, api::Api, loopback, query, reply::Refusal};
 
-/// Lets requests in that carry the token and come from no web page.
+/// Lets requests in that carry a token and come from no strange web page.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    pub(crate) doors: Vec<Door>,
+    /// The origins of web pages that may call, beside the server's own.
+    pub(crate) guests: &'static [&'static str],
+    pub(crate) port: u16,
+}
+
+/// The way into one account.
+#[derive(Debug)]
+pub(crate) struct Door {
     /// Digests are compared in place of tokens, so that the time it takes tells nothing about the token.
     token: [u8; 32],
     read_only_token: [u8; 32],
-    port: u16,
+    api: Api,
 }
 
-impl Gate {
-    pub(crate) fn new(token: &str, read_only_token: &str, port: u16) -> Result<Self, StartError> {
+impl Door {
+    pub(crate) fn new(account: &Account, api: Api) -> Result<Self, StartError> {
         let usable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        if !usable(token) || !usable(read_only_token) {
+        if !usable(&account.token) || !usable(&account.read_only_token) {
             return Err(StartError::Token);
         }
         Ok(Self {
-            token: digest(token.as_bytes()),
-            read_only_token: digest(read_only_token.as_bytes()),
-            port,
+            token: digest(account.token.as_bytes()),
+            read_only_token: digest(account.read_only_token.as_bytes()),
+            api,
         })
     }
+}
 
-    pub(crate) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
+impl Gate {
+    /// Refuses requests that a web page of another origin, or under a name that is not ours, has a browser send.
+    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), Refusal> {
         let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
         if !host.is_some_and(|host| is_here(&host)) || !request.uri.authority().is_none_or(is_here) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Host: only names of this machine are served"));
         }
-        if !request.headers.get_all(header::ORIGIN).iter().all(|origin| self.is_own(origin.as_bytes())) {
+        let mut origins = request.headers.get_all(header::ORIGIN).iter();
+        if !origins.all(|origin| self.is_own(origin.as_bytes())) && self.guest(&request.headers).is_none() {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"));
         }
-        let problem = match presented(request).map(|token| digest(&token)) {
-            None => "Authorization: a bearer token is needed",
-            Some(token) if token == self.token => return Ok(()),
-            Some(token) if token == self.read_only_token && request.method == Method::GET => return Ok(()),
-            Some(token) if token == self.read_only_token => "Authorization: the token is read-only",
-            Some(_) => "Authorization: unknown token",
+        Ok(())
+    }
+
+    /// Finds the account that the token of a request opens.
+    pub(crate) fn admit(&self, request: &Parts) -> Result<&Api, Refusal> {
+        let refused = |problem| Err(Refusal::new(StatusCode::UNAUTHORIZED, problem));
+        let Some(token) = presented(request).map(|token| digest(&token)) else {
+            return refused("Authorization: a bearer token is needed");
         };
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, problem))
+        if let Some(door) = self.doors.iter().find(|door| door.token == token) {
+            return Ok(&door.api);
+        }
+        match self.doors.iter().find(|door| door.read_only_token == token) {
+            Some(door) if request.method == Method::GET => Ok(&door.api),
+            Some(_) => refused("Authorization: the token is read-only"),
+            None => refused("Authorization: unknown token"),
+        }
+    }
+
+    /// The origin of the web page that a request comes from, if such pages may call.
+    pub(crate) fn guest(&self, request: &HeaderMap) -> Option<&'static str> {
+        let mut origins = request.get_all(header::ORIGIN).iter();
+        let origin = origins.next().filter(|_| origins.next().is_none())?;
+        self.guests.iter().copied().find(|guest| origin == guest)
     }
 
     /// Whether a browser names this very server as where the request comes from.

@@ -52,9 +52,11 @@
 //! With the feature `cli`, which is on by default, `qstash-dev` listens on 127.0.0.1:8080, prints the environment that a
 //! client and a receiver need, and logs one line for each event. `qstash-dev --help` tells the rest.
 
+mod account;
 mod api;
 pub mod broker;
 mod clock;
+mod cors;
 mod deliver;
 mod fault;
 mod gate;
@@ -69,5 +71,6 @@ mod server;
 mod trace;
 mod worker;
 
+pub use account::Account;
 pub use fault::Fault;
 pub use server::{DevServer, DevServerBuilder, StartError};

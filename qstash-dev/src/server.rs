@@ -11,10 +11,12 @@ use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    api::{self, Api},
+    account::Account,
+    api::{self, Api, Service},
+    cors,
     deliver::Courier,
     fault::{Fault, Faults},
-    gate::Gate,
+    gate::{Door, Gate},
     keyring::Keyring,
     secret,
     worker::{Handle, Worker},
@@ -27,12 +29,10 @@ use crate::{
 pub struct DevServer {
     address: SocketAddr,
     url: String,
-    token: String,
-    read_only_token: String,
-    keys: Keyring,
+    /// Each as it was at the start, and what is in force now. There is at least one.
+    accounts: Vec<(Account, Api)>,
     faults: Faults,
     patience: Duration,
-    worker: Handle,
     tasks: JoinSet<()>,
 }
 
@@ -53,6 +53,7 @@ impl DevServer {
             token: None,
             read_only_token: None,
             signing_keys: None,
+            users: Users::One,
             seed: None,
             faults: Faults::default(),
             patience: Duration::from_secs(2),
@@ -71,17 +72,32 @@ impl DevServer {
 
     /// The token that API calls must carry.
     pub fn token(&self) -> &str {
-        &self.token
+        &self.first().0.token
     }
 
     /// The token that API calls may carry that only read.
     pub fn read_only_token(&self) -> &str {
-        &self.read_only_token
+        &self.first().0.read_only_token
     }
 
     /// The keys that deliveries are signed with now, for a verifier.
     pub fn signing_keys(&self) -> SigningKeys {
-        self.keys.current()
+        self.first().1.keys.current()
+    }
+
+    /// The accounts that are served: one, or the published users.
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.accounts
+            .iter()
+            .map(|(account, api)| Account { signing_keys: api.keys.current(), ..account.clone() })
+    }
+
+    fn first(&self) -> &(Account, Api) {
+        self.accounts.first().expect("a server has an account")
+    }
+
+    fn worker(&self) -> &Handle {
+        &self.first().1.worker
     }
 
     /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
@@ -90,17 +106,21 @@ impl DevServer {
     /// Between calls the clock of the server runs as real time does. A destination that does not answer is waited for at most as long as
     /// [`patience`](DevServerBuilder::patience) says; then time goes on without it.
     pub async fn advance(&self, span: Duration) {
-        self.worker.advance(span, self.patience).await.expect(RUNNING);
+        for (_, api) in &self.accounts {
+            api.worker.advance(span, self.patience).await.expect(RUNNING);
+        }
     }
 
     /// Waits until nothing is due and no attempt is in flight. Messages that wait for a later time do not count.
     pub async fn settled(&self) {
-        self.worker.settled().await.expect(RUNNING);
+        for (_, api) in &self.accounts {
+            api.worker.settled().await.expect(RUNNING);
+        }
     }
 
     /// Waits until a message has entered a state, however long that takes; at once if it already has.
     pub async fn wait_for(&self, message: impl AsRef<str>, state: LogState) {
-        self.worker.wait_for(message.as_ref(), state).await.expect(RUNNING);
+        self.worker().wait_for(message.as_ref(), state).await.expect(RUNNING);
     }
 
     /// Lets something go wrong once, at the next occasion.
@@ -118,12 +138,12 @@ impl DevServer {
 
     /// The dead letter queue, the newest entry first.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.worker.look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
+        self.worker().look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
     }
 
     /// The log, the newest entry first.
     pub async fn log(&self) -> Vec<LogEntry> {
-        self.worker.look(|broker| broker.log().collect()).await.expect(RUNNING)
+        self.worker().look(|broker| broker.log().collect()).await.expect(RUNNING)
     }
 
     /// Stops the server, and returns when its port is closed. What is in flight is broken off.
@@ -147,9 +167,17 @@ pub struct DevServerBuilder {
     token: Option<String>,
     read_only_token: Option<String>,
     signing_keys: Option<SigningKeys>,
+    users: Users,
     seed: Option<u64>,
     faults: Faults,
     patience: Duration,
+}
+
+/// Who is served.
+#[derive(Clone, Copy, Debug)]
+enum Users {
+    One,
+    Published,
 }
 
 impl DevServerBuilder {
@@ -165,7 +193,7 @@ impl DevServerBuilder {
         self
     }
 
-    /// Takes this token from API calls that only read. The default is a fresh one.
+    /// Takes this token from API calls that only read. The default follows from the other token.
     pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
         self.read_only_token = Some(token.into());
         self
@@ -174,6 +202,16 @@ impl DevServerBuilder {
     /// Signs deliveries with these keys. The default are fresh ones.
     pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
         self.signing_keys = Some(keys);
+        self
+    }
+
+    /// Serves the [published development users](Account::published) in place of one account with a token and keys of its
+    /// own, and answers web pages of the vendor's console, as the official development server does.
+    ///
+    /// Each user has its own messages, queues, schedules, logs and keys. What [`DevServer`] tells is about the default
+    /// user; time is the same for all.
+    pub fn published_users(mut self) -> Self {
+        self.users = Users::Published;
         self
     }
 
@@ -203,30 +241,50 @@ impl DevServerBuilder {
     ///
     /// See [`StartError`].
     pub async fn start(self) -> Result<DevServer, StartError> {
-        let token = self.token.map_or_else(secret::token, Ok)?;
-        let read_only_token = self.read_only_token.map_or_else(secret::token, Ok)?;
-        let keys = Keyring::new(self.signing_keys.map_or_else(secret::signing_keys, Ok)?);
         let seed = self.seed.map_or_else(secret::seed, Ok)?;
         let cannot_listen = |source| StartError::Listen { address: self.listen, source };
         let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
+        let faults = self.faults.clone();
 
         let mut tasks = JoinSet::new();
-        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone(), self.faults.clone()));
-        let gate = Gate::new(&token, &read_only_token, address.port())?;
-        let api = Api { gate, keys: keys.clone(), faults: self.faults.clone(), worker: worker.clone() };
-        tasks.spawn(api::serve(listener, Arc::new(api)));
+        let mut accounts = Vec::new();
+        let mut doors = Vec::new();
+        for (number, account) in (0..).zip(self.accounts()?) {
+            let keys = Keyring::new(account.signing_keys.clone());
+            let courier = Courier::new(keys.clone(), faults.clone());
+            let worker = Worker::spawn(&mut tasks, seed.wrapping_add(number), courier);
+            let api = Api { keys, worker };
+            doors.push(Door::new(&account, api.clone())?);
+            accounts.push((account, api));
+        }
+        let guests: &[_] = match self.users {
+            Users::One => &[],
+            Users::Published => &[cors::CONSOLE],
+        };
+        let gate = Gate { doors, guests, port: address.port() };
+        let service = Arc::new(Service { gate, faults: faults.clone() });
+        tasks.spawn(api::serve(listener, service));
         Ok(DevServer {
             address,
             url: format!("http://{}", reachable(address)),
-            token,
-            read_only_token,
-            keys,
-            faults: self.faults,
+            accounts,
+            faults,
             patience: self.patience,
-            worker,
             tasks,
         })
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, StartError> {
+        if let Users::Published = self.users {
+            return Ok(Account::published().into());
+        }
+        let token = self.token.clone().map_or_else(secret::token, Ok)?;
+        let mut account = Account::new(token, self.signing_keys.clone().map_or_else(secret::signing_keys, Ok)?);
+        if let Some(token) = &self.read_only_token {
+            account.read_only_token.clone_from(token);
+        }
+        Ok(vec![account])
     }
 }
 
