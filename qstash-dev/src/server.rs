@@ -280,7 +280,8 @@ impl DevServerBuilder {
             return Ok(Account::published().into());
         }
         let token = self.token.clone().map_or_else(secret::token, Ok)?;
-        let mut account = Account::new(token, self.signing_keys.clone().map_or_else(secret::signing_keys, Ok)?);
+        let mut account =
+            Account::new(token, self.signing_keys.clone().map_or_else(secret::signing_keys, Ok)?);
         if let Some(token) = &self.read_only_token {
             account.read_only_token.clone_from(token);
         }
