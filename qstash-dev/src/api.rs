@@ -1,6 +1,6 @@
 //! The API: connections, the way from a request to its resource, and back.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, request::Parts};
@@ -9,6 +9,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -51,14 +52,28 @@ pub(crate) struct Service {
     pub(crate) faults: Faults,
 }
 
-/// Serves connections until it is dropped, and they with it.
-pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+/// What a listener has to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Everything,
+    Logs,
+}
+
+/// Serves connections until the server is closed, and then answers what has been asked. If it is dropped, they go with it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    offer: Offer,
+    service: Arc<Service>,
+    mut closed: watch::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            _ = closed.changed() => break,
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer.ip().to_canonical(), service.clone()));
+                    let peer = peer.ip().to_canonical();
+                    connections.spawn(connection(stream, peer, offer, service.clone(), closed.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely; connections that end give some back.
@@ -69,11 +84,19 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
             Some(_) = connections.join_next() => {}
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, service: Arc<Service>) {
+async fn connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    offer: Offer,
+    service: Arc<Service>,
+    mut closed: watch::Receiver<()>,
+) {
     let service = service_fn(|request| async {
-        let answer = service.answer(request, peer);
+        let answer = service.answer(request, peer, offer);
         match service.faults.next_of_api() {
             Some(Fault::TooManyRequests) => {
                 Ok(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply())
@@ -90,13 +113,20 @@ async fn connection(stream: TcpStream, peer: IpAddr, service: Arc<Service>) {
     });
     let served = async {
         stream.set_nodelay(true)?;
-        http1::Builder::new()
+        let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SLOWEST_HEAD)
             .max_headers(MOST_HEADERS)
             .max_buf_size(LONGEST_HEAD)
-            .serve_connection(TokioIo::new(stream), service)
-            .await?;
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended?,
+            _ = closed.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await?;
+            }
+        }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
     if let Err(error) = served.await {
@@ -132,18 +162,24 @@ impl Call {
 }
 
 impl Service {
-    async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Reply {
+    async fn answer(&self, request: Request<Incoming>, caller: IpAddr, offer: Offer) -> Reply {
         let guest = self.gate.guest(request.headers());
-        let mut reply = self.content(request, caller).await.unwrap_or_else(Refusal::reply);
+        let mut reply = self.content(request, caller, offer).await.unwrap_or_else(Refusal::reply);
         if let Some(origin) = guest {
             cors::allow(origin, &mut reply);
         }
         reply
     }
 
-    async fn content(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
+    async fn content(
+        &self,
+        request: Request<Incoming>,
+        caller: IpAddr,
+        offer: Offer,
+    ) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
-        self.gate.check_origin(&head)?;
+        self.gate.admit_anybody(&head)?;
+        self.gate.check_origin(&head.headers)?;
         if cors::is_preflight(&head) && self.gate.guest(&head.headers).is_some() {
             return Ok(cors::preflight(&head.headers));
         }
@@ -154,7 +190,8 @@ impl Service {
         let body = timeout(SLOWEST_BODY, read(body, limit))
             .await
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
-        if resource.is_empty() {
+        let is_offered = offer == Offer::Everything || matches!(resource.as_str(), "logs" | "events");
+        if resource.is_empty() || !is_offered {
             return Err(not_found());
         }
         let rest = rest.unwrap_or_default().to_owned();

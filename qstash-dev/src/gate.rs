@@ -14,6 +14,8 @@ pub(crate) struct Gate {
     pub(crate) doors: Vec<Door>,
     /// The origins of web pages that may call, beside the server's own.
     pub(crate) guests: &'static [&'static str],
+    /// Names that the server is called by, beside those of this machine.
+    pub(crate) hosts: Vec<String>,
     pub(crate) port: u16,
 }
 
@@ -41,17 +43,25 @@ impl Door {
 }
 
 impl Gate {
-    /// Refuses requests that a web page of another origin, or under a name that is not ours, has a browser send.
-    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), Refusal> {
-        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-        if !host.is_some_and(|host| is_here(&host)) || !request.uri.authority().is_none_or(is_here) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "Host: only names of this machine are served"));
-        }
-        let mut origins = request.headers.get_all(header::ORIGIN).iter();
-        if !origins.all(|origin| self.is_own(origin.as_bytes())) && self.guest(&request.headers).is_none() {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"));
+    /// Lets requests in that ask for this server by a name that is its own: a web page under another name has none.
+    pub(crate) fn admit_anybody(&self, request: &Parts) -> Result<(), Refusal> {
+        let host = host(&request.headers);
+        if !host.is_some_and(|host| self.is_here(&host))
+            || !request.uri.authority().is_none_or(|name| self.is_here(name))
+        {
+            let problem = "Host: only names of this machine are served, and those of --allow-host";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, problem));
         }
         Ok(())
+    }
+
+    /// Refuses requests that a strange web page has a browser send.
+    pub(crate) fn check_origin(&self, request: &HeaderMap) -> Result<(), Refusal> {
+        let mut origins = request.get_all(header::ORIGIN).iter();
+        if origins.all(|origin| self.is_own(origin.as_bytes(), request)) || self.guest(request).is_some() {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"))
     }
 
     /// Finds the account that the token of a request opens.
@@ -77,17 +87,23 @@ impl Gate {
         self.guests.iter().copied().find(|guest| origin == guest)
     }
 
-    /// Whether a browser names this very server as where the request comes from.
-    fn is_own(&self, origin: &[u8]) -> bool {
-        str::from_utf8(origin)
-            .ok()
-            .and_then(|origin| origin.strip_prefix("http://")?.parse::<Authority>().ok())
-            .is_some_and(|authority| is_here(&authority) && authority.port_u16().unwrap_or(80) == self.port)
+    /// Whether a browser names this very server as where the request comes from. Its port may be another one where the
+    /// browser is, as it is in front of a container; then it is that of the request.
+    fn is_own(&self, origin: &[u8], request: &HeaderMap) -> bool {
+        let origin = str::from_utf8(origin).ok().and_then(|origin| origin.strip_prefix("http://"));
+        let Some(origin) = origin.and_then(|origin| origin.parse::<Authority>().ok()) else { return false };
+        let is_own_port = origin.port_u16().unwrap_or(80) == self.port;
+        self.is_here(&origin) && (is_own_port || host(request).is_some_and(|host| host == origin))
+    }
+
+    fn is_here(&self, authority: &Authority) -> bool {
+        !loopback::addresses(authority.host()).is_empty()
+            || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(authority.host()))
     }
 }
 
-fn is_here(authority: &Authority) -> bool {
-    !loopback::addresses(authority.host()).is_empty()
+fn host(request: &HeaderMap) -> Option<Authority> {
+    request.get(header::HOST)?.to_str().ok()?.parse().ok()
 }
 
 /// The token that a request shows: in a header, or else in its query.

@@ -63,6 +63,7 @@ mod gate;
 mod hex;
 mod keyring;
 mod loopback;
+mod outgoing;
 mod query;
 mod reply;
 mod routes;

@@ -1,25 +1,19 @@
 //! The server as its owner sees it.
 
-use std::{
-    fmt, io,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+mod builder;
+mod start_error;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+pub use self::{builder::DevServerBuilder, start_error::StartError};
 use crate::{
     account::Account,
-    api::{self, Api, Service},
-    cors,
-    deliver::Courier,
+    api::{self, Api, Offer, Service},
     fault::{Fault, Faults},
-    gate::{Door, Gate},
-    keyring::Keyring,
-    secret,
-    worker::{Handle, Worker},
+    worker::Handle,
 };
 
 /// QStash on localhost.
@@ -33,7 +27,11 @@ pub struct DevServer {
     accounts: Vec<(Account, Api)>,
     faults: Faults,
     patience: Duration,
-    tasks: JoinSet<()>,
+    service: Arc<Service>,
+    /// The server is open as long as this exists.
+    open: watch::Sender<()>,
+    listeners: JoinSet<()>,
+    workers: JoinSet<()>,
 }
 
 impl DevServer {
@@ -48,16 +46,7 @@ impl DevServer {
 
     /// Starts to describe a server.
     pub fn builder() -> DevServerBuilder {
-        DevServerBuilder {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            token: None,
-            read_only_token: None,
-            signing_keys: None,
-            users: Users::One,
-            seed: None,
-            faults: Faults::default(),
-            patience: Duration::from_secs(2),
-        }
+        DevServerBuilder::new()
     }
 
     /// The base URL of the API, such as `http://127.0.0.1:8080`.
@@ -146,10 +135,45 @@ impl DevServer {
         self.worker().look(|broker| broker.log().collect()).await.expect(RUNNING)
     }
 
+    /// Serves `/v2/logs` and `/v2/events` on this address as well, and returns where that is.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be listened on.
+    pub async fn serve_logs(&mut self, address: impl Into<SocketAddr>) -> Result<SocketAddr, StartError> {
+        let (listener, address) = listen(address.into()).await?;
+        self.listeners.spawn(api::serve(listener, Offer::Logs, self.service.clone(), self.open.subscribe()));
+        Ok(address)
+    }
+
     /// Stops the server, and returns when its port is closed. What is in flight is broken off.
     pub async fn shutdown(mut self) {
-        self.tasks.shutdown().await;
+        self.listeners.shutdown().await;
+        self.workers.shutdown().await;
     }
+
+    /// Stops the server, and returns when nothing is in flight: no further connection is accepted, calls that were made are
+    /// answered, attempts that have begun come to their end, and no other begins.
+    ///
+    /// That may take as long as the slowest destination does. Dropping the future ends it at once.
+    pub async fn finish(self) {
+        let Self { accounts, service, open, mut listeners, mut workers, .. } = self;
+        for (_, api) in &accounts {
+            api.worker.finish();
+        }
+        drop(open);
+        while listeners.join_next().await.is_some() {}
+        // The workers answer calls for as long as there is somebody who can make them.
+        drop((accounts, service));
+        while workers.join_next().await.is_some() {}
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 const RUNNING: &str = "the worker runs as long as its server exists";
@@ -159,167 +183,4 @@ impl fmt::Debug for DevServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DevServer").field("url", &self.url).finish_non_exhaustive()
     }
-}
-
-/// A description of a [`DevServer`], with a default for everything.
-pub struct DevServerBuilder {
-    listen: SocketAddr,
-    token: Option<String>,
-    read_only_token: Option<String>,
-    signing_keys: Option<SigningKeys>,
-    users: Users,
-    seed: Option<u64>,
-    faults: Faults,
-    patience: Duration,
-}
-
-/// Who is served.
-#[derive(Clone, Copy, Debug)]
-enum Users {
-    One,
-    Published,
-}
-
-impl DevServerBuilder {
-    /// Listens on this address. The default is a free port of 127.0.0.1.
-    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.listen = address.into();
-        self
-    }
-
-    /// Wants this token from API calls. The default is a fresh one.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-
-    /// Takes this token from API calls that only read. The default follows from the other token.
-    pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
-        self.read_only_token = Some(token.into());
-        self
-    }
-
-    /// Signs deliveries with these keys. The default are fresh ones.
-    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
-        self.signing_keys = Some(keys);
-        self
-    }
-
-    /// Serves the [published development users](Account::published) in place of one account with a token and keys of its
-    /// own, and answers web pages of the vendor's console, as the official development server does.
-    ///
-    /// Each user has its own messages, queues, schedules, logs and keys. What [`DevServer`] tells is about the default
-    /// user; time is the same for all.
-    pub fn published_users(mut self) -> Self {
-        self.users = Users::Published;
-        self
-    }
-
-    /// Makes the ids of messages from this seed, so that a test sees the same ones in each run. The default is a fresh
-    /// one.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Lets something go wrong once, at the first occasion.
-    pub fn fault(self, fault: Fault) -> Self {
-        self.faults.add(fault);
-        self
-    }
-
-    /// Lets [`DevServer::advance`] wait this long, in real time, for an attempt in flight. The default is two seconds;
-    /// a day is the most.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience.min(Duration::from_secs(24 * 60 * 60));
-        self
-    }
-
-    /// Starts the server.
-    ///
-    /// # Errors
-    ///
-    /// See [`StartError`].
-    pub async fn start(self) -> Result<DevServer, StartError> {
-        let seed = self.seed.map_or_else(secret::seed, Ok)?;
-        let cannot_listen = |source| StartError::Listen { address: self.listen, source };
-        let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
-        let faults = self.faults.clone();
-
-        let mut tasks = JoinSet::new();
-        let mut accounts = Vec::new();
-        let mut doors = Vec::new();
-        for (number, account) in (0..).zip(self.accounts()?) {
-            let keys = Keyring::new(account.signing_keys.clone());
-            let courier = Courier::new(keys.clone(), faults.clone());
-            let worker = Worker::spawn(&mut tasks, seed.wrapping_add(number), courier);
-            let api = Api { keys, worker };
-            doors.push(Door::new(&account, api.clone())?);
-            accounts.push((account, api));
-        }
-        let guests: &[_] = match self.users {
-            Users::One => &[],
-            Users::Published => &[cors::CONSOLE],
-        };
-        let gate = Gate { doors, guests, port: address.port() };
-        let service = Arc::new(Service { gate, faults: faults.clone() });
-        tasks.spawn(api::serve(listener, service));
-        Ok(DevServer {
-            address,
-            url: format!("http://{}", reachable(address)),
-            accounts,
-            faults,
-            patience: self.patience,
-            tasks,
-        })
-    }
-
-    fn accounts(&self) -> Result<Vec<Account>, StartError> {
-        if let Users::Published = self.users {
-            return Ok(Account::published().into());
-        }
-        let token = self.token.clone().map_or_else(secret::token, Ok)?;
-        let mut account =
-            Account::new(token, self.signing_keys.clone().map_or_else(secret::signing_keys, Ok)?);
-        if let Some(token) = &self.read_only_token {
-            account.read_only_token.clone_from(token);
-        }
-        Ok(vec![account])
-    }
-}
-
-/// The address to call: a server that listens on every interface is called on this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
-        _ => address,
-    }
-}
-
-impl fmt::Debug for DevServerBuilder {
-    /// Leaves out the token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DevServerBuilder").field("listen", &self.listen).finish_non_exhaustive()
-    }
-}
-
-/// A server could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address cannot be listened on; most likely another program does.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The token is empty, or holds characters that cannot stand in an `Authorization` header.
-    #[error("the token must be visible ASCII characters without white space")]
-    Token,
-    /// The system gave no random bytes.
-    #[error("the system gives no random bytes")]
-    Randomness(#[source] io::Error),
 }
