@@ -177,7 +177,7 @@ impl Worker {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             // This worker has no disk; what the broker remembers is all there is.
-            Effect::Keep(_) => {}
+            Effect::Keep(_) | Effect::Forget(_) => {}
             Effect::Answer { call, answer } => {
                 if let Some(caller) = self.callers.remove(&call) {
                     // The caller may have hung up; the message was accepted all the same.

@@ -31,6 +31,7 @@
 //! # Ok::<_, qstash_types::InvalidDestination>(())
 //! ```
 
+mod attempts;
 mod callback;
 mod cancel;
 mod command;
@@ -42,6 +43,7 @@ mod event;
 mod filter;
 mod flow_control;
 mod ids;
+mod kept;
 mod log;
 mod machine;
 mod message;
@@ -49,7 +51,9 @@ mod millis;
 mod options;
 mod publish;
 mod queues;
+mod record;
 mod redacted;
+mod restore;
 mod retry_after;
 mod schedules;
 mod url_groups;
@@ -60,7 +64,7 @@ pub use command::{
     Refused,
 };
 pub use cron::{Cron, InvalidCron};
-pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
+pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Response};
 pub use filter::Filter;
 pub use flow_control::FlowControlRecord;
 pub use log::Entry;
@@ -68,5 +72,6 @@ pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;
 pub use queues::QueueRecord;
+pub use record::{Record, RecordKey};
 pub use schedules::ScheduleRecord;
 pub use url_groups::UrlGroupRecord;

@@ -9,8 +9,8 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use qstash_dev::broker::{
-    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Cron, Delivery, Effect, Endpoint, Event,
-    Filter, Millis, Outcome, Page, Publication, Record, Response,
+    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Cron, Delivery, Effect, Endpoint, Entry,
+    Event, Filter, Message, Millis, Outcome, Page, Publication, Record, RecordKey, Response,
 };
 use qstash_types::{
     DeadLetter, DeliveryOptions, Destination, LogState, MessageId, QueueName, ScheduleId, Url, UrlGroupName,
@@ -78,6 +78,8 @@ struct Year {
     /// When each deduplication id was accepted first, and for which message.
     windows: HashMap<u64, (Millis, MessageId)>,
     paused: BTreeSet<String>,
+    /// What has to be kept.
+    kept: BTreeMap<RecordKey, Record>,
     log: String,
     steps: u64,
 }
@@ -108,6 +110,7 @@ impl Year {
             flows: BTreeMap::new(),
             windows: HashMap::new(),
             paused: BTreeSet::new(),
+            kept: BTreeMap::new(),
             log: String::new(),
             steps: 0,
         };
@@ -139,82 +142,83 @@ impl Year {
     fn handle(&mut self, event: Event) -> Option<Answer> {
         self.steps += 1;
         let mut answered = None;
-        let mut kept = BTreeSet::new();
         let effects = self.broker.handle(self.now, event);
-        let revived = |effect: &Effect| matches!(effect, Effect::Keep(Record::Revived(_)));
-        let revivals: BTreeSet<_> = effects
-            .iter()
-            .enumerate()
-            .filter(|(_, effect)| revived(effect))
-            .map(|(place, _)| place)
-            .collect();
-        for (place, effect) in effects.into_iter().enumerate() {
+        let revived = effects.iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Ok(Answer::Retried(receipts, _)), .. } => Some(receipts.clone()),
+            _ => None,
+        });
+        let revived: Vec<_> = revived.into_iter().flatten().map(|receipt| receipt.message_id).collect();
+        for effect in effects {
             match effect {
-                Effect::Keep(Record::Accepted(message)) => {
-                    kept.insert(message.id.clone());
-                    let reports_on = str::from_utf8(&message.body).unwrap();
-                    let report: serde_json::Value = serde_json::from_str(reports_on).unwrap();
-                    // A callback that is taken out of the dead letter queue reports nothing new.
-                    let is_revived = revivals.contains(&(place + 2));
-                    let source = report["sourceMessageId"].as_str().filter(|_| !is_revived);
-                    let source = source.map(|id| MessageId::new(id).unwrap());
-                    if let Some(source) = source.as_ref().and_then(|id| self.known.get_mut(id)) {
-                        if report.get("dlqId").is_some() {
-                            source.failure_callbacks += 1;
-                        } else {
-                            source.callbacks += 1;
-                        }
-                    }
-                    let queue = message.queue.as_ref().map(ToString::to_string);
-                    if let Some(queue) = &queue
-                        && message.not_before == message.created_at
-                    {
-                        self.lines.entry(queue.clone()).or_default().push(message.id.clone());
-                    }
-                    let known = Known {
-                        queue,
-                        flow: message.flow_control.as_ref().map(|flow| flow.key.to_string()),
-                        has_callback: message.callback.is_some(),
-                        has_failure_callback: message.failure_callback.is_some(),
-                        source,
-                        ..Known::default()
-                    };
-                    assert!(self.known.insert(message.id.clone(), known).is_none(), "an id is new");
-                    self.unfinished.insert(message.id.clone());
-                }
-                Effect::Keep(Record::Cancelled(id)) => {
-                    self.known.get_mut(&id).unwrap().cancelled = true;
-                    // It may leave its line from the middle.
-                    for line in self.lines.values_mut() {
-                        line.retain(|waiting| *waiting != id);
-                    }
-                }
-                Effect::Keep(Record::Dead { message, .. }) => {
-                    self.known.get_mut(&message).unwrap().dead_letters += 1;
-                }
-                Effect::Keep(_) => {}
+                Effect::Keep(record) => drop(self.kept.insert(record.key(), record)),
+                Effect::Forget(key) => assert!(self.kept.remove(&key).is_some(), "{key:?} was kept"),
                 Effect::Answer { answer, .. } => answered = Some(answer.expect("all calls are legal")),
                 Effect::Deliver(delivery) => self.started(delivery),
                 Effect::Abandon(AttemptId(attempt)) => self.ended(attempt),
-                Effect::Log(entry) => {
-                    let id = &entry.message.id;
-                    if entry.state == LogState::Created {
-                        assert!(kept.contains(id), "what is accepted was kept before");
-                    }
-                    let known = self.known.get_mut(id).unwrap();
-                    assert!(!known.ended, "nothing happens to {id} after its end");
-                    known.ended =
-                        matches!(entry.state, LogState::Delivered | LogState::Failed | LogState::Canceled);
-                    if known.ended {
-                        self.unfinished.remove(id);
-                    }
-                    let line = format!("{} {} {}\n", entry.time.since_epoch(), id, entry.state);
-                    self.log.push_str(&line);
-                }
+                Effect::Log(entry) => self.entered(&entry, &revived),
             }
         }
         self.check();
         answered
+    }
+
+    fn entered(&mut self, entry: &Entry, revived: &[MessageId]) {
+        let id = &entry.message.id;
+        if entry.state == LogState::Created {
+            self.accepted(&entry.message, revived);
+        }
+        let known = self.known.get_mut(id).unwrap();
+        assert!(!known.ended, "nothing happens to {id} after its end");
+        match entry.state {
+            LogState::CancelRequested => {
+                known.cancelled = true;
+                // It may leave its line from the middle.
+                for line in self.lines.values_mut() {
+                    line.retain(|waiting| waiting != id);
+                }
+            }
+            LogState::Delivered | LogState::Canceled => known.ended = true,
+            LogState::Failed => {
+                known.ended = true;
+                known.dead_letters += 1;
+            }
+            _ => {}
+        }
+        if known.ended {
+            self.unfinished.remove(id);
+        }
+        let line = format!("{} {} {}\n", entry.time.since_epoch(), id, entry.state);
+        self.log.push_str(&line);
+    }
+
+    fn accepted(&mut self, message: &Message, revived: &[MessageId]) {
+        let report: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+        // A callback that is taken out of the dead letter queue reports nothing new.
+        let source = report["sourceMessageId"].as_str().filter(|_| !revived.contains(&message.id));
+        let source = source.map(|id| MessageId::new(id).unwrap());
+        if let Some(source) = source.as_ref().and_then(|id| self.known.get_mut(id)) {
+            if report.get("dlqId").is_some() {
+                source.failure_callbacks += 1;
+            } else {
+                source.callbacks += 1;
+            }
+        }
+        let queue = message.queue.as_ref().map(ToString::to_string);
+        if let Some(queue) = &queue
+            && message.not_before == message.created_at
+        {
+            self.lines.entry(queue.clone()).or_default().push(message.id.clone());
+        }
+        let known = Known {
+            queue,
+            flow: message.flow_control.as_ref().map(|flow| flow.key.to_string()),
+            has_callback: message.callback.is_some(),
+            has_failure_callback: message.failure_callback.is_some(),
+            source,
+            ..Known::default()
+        };
+        assert!(self.known.insert(message.id.clone(), known).is_none(), "an id is new");
+        self.unfinished.insert(message.id.clone());
     }
 
     fn started(&mut self, delivery: Delivery) {
