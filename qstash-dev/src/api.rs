@@ -31,7 +31,7 @@ const SLOWEST_BODY: Duration = Duration::from_secs(60);
 /// The longest body of a batch.
 const LONGEST_BATCH: usize = 100 * 1024 * 1024;
 /// The most headers, and the longest head.
-const MOST_HEADERS: usize = 256;
+pub(crate) const MOST_HEADERS: usize = 256;
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
@@ -152,7 +152,7 @@ impl Api {
             "dlq" => dlq::answer(self, &call).await,
             "flowcontrol" => flow_control::answer(self, &call).await,
             "globalparallelism" => flow_control::global(self, &call).await,
-            "keys" => keys::answer(self, &call),
+            "keys" => keys::answer(self, &call).await,
             "logs" => logs::answer(self, &call, "logs").await,
             "events" => logs::answer(self, &call, "events").await,
             _ => Err(call.not_found()),

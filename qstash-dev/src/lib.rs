@@ -66,6 +66,7 @@ mod reply;
 mod routes;
 mod secret;
 mod server;
+mod store;
 mod trace;
 mod worker;
 

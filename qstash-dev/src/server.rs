@@ -3,12 +3,16 @@
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
 use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::{JoinSet, spawn_blocking},
+};
 
 use crate::{
     api::{self, Api},
@@ -17,6 +21,7 @@ use crate::{
     gate::Gate,
     keyring::Keyring,
     secret,
+    store::{KeptKeys, Memory, Store},
     worker::{Handle, Worker},
 };
 
@@ -32,6 +37,7 @@ pub struct DevServer {
     keys: Keyring,
     faults: Faults,
     patience: Duration,
+    store: Option<Arc<Store>>,
     worker: Handle,
     tasks: JoinSet<()>,
 }
@@ -54,6 +60,7 @@ impl DevServer {
             read_only_token: None,
             signing_keys: None,
             seed: None,
+            data: None,
             faults: Faults::default(),
             patience: Duration::from_secs(2),
         }
@@ -129,6 +136,10 @@ impl DevServer {
     /// Stops the server, and returns when its port is closed. What is in flight is broken off.
     pub async fn shutdown(mut self) {
         self.tasks.shutdown().await;
+        if let Some(store) = self.store {
+            // It may have to wait for the disk.
+            let _ = spawn_blocking(move || store.close()).await;
+        }
     }
 }
 
@@ -148,6 +159,7 @@ pub struct DevServerBuilder {
     read_only_token: Option<String>,
     signing_keys: Option<SigningKeys>,
     seed: Option<u64>,
+    data: Option<PathBuf>,
     faults: Faults,
     patience: Duration,
 }
@@ -184,6 +196,21 @@ impl DevServerBuilder {
         self
     }
 
+    /// Keeps everything but the log in this folder, which is made if there is none, and goes on from what is in there.
+    /// The default is to keep everything in memory.
+    ///
+    /// What a call is answered has been written and synced before, so that not even the end of the process by force
+    /// loses it; attempts that were running then are made again. A schedule that has missed times meanwhile runs once
+    /// to make up for all of them. Time never goes back, even if it was [moved](DevServer::advance) before. Rotated
+    /// signing keys stay in force, unless [others](Self::signing_keys) are given than before; tokens are not kept.
+    ///
+    /// One server at a time can use a folder. If it cannot be written any more, because the disk is full perhaps, calls
+    /// that change something are answered 500 from then on, and nothing is delivered until a server is started anew.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
     /// Lets something go wrong once, at the first occasion.
     pub fn fault(self, fault: Fault) -> Self {
         self.faults.add(fault);
@@ -205,14 +232,21 @@ impl DevServerBuilder {
     pub async fn start(self) -> Result<DevServer, StartError> {
         let token = self.token.map_or_else(secret::token, Ok)?;
         let read_only_token = self.read_only_token.map_or_else(secret::token, Ok)?;
-        let keys = Keyring::new(self.signing_keys.map_or_else(secret::signing_keys, Ok)?);
         let seed = self.seed.map_or_else(secret::seed, Ok)?;
         let cannot_listen = |source| StartError::Listen { address: self.listen, source };
         let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
 
+        let keys = KeptKeys::new(self.signing_keys, secret::signing_keys()?);
+        let (store, memory) = match self.data {
+            Some(folder) => Store::open(folder, keys).await.map(|(store, memory)| (Some(store), memory))?,
+            None => (None, Memory::of_nothing(keys)),
+        };
+        let keys = Keyring::new(memory.keys.clone(), store.clone());
+
         let mut tasks = JoinSet::new();
-        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone(), self.faults.clone()));
+        let courier = Courier::new(keys.clone(), self.faults.clone());
+        let worker = Worker::spawn(&mut tasks, seed, memory, store.clone(), courier);
         let gate = Gate::new(&token, &read_only_token, address.port())?;
         let api = Api { gate, keys: keys.clone(), faults: self.faults.clone(), worker: worker.clone() };
         tasks.spawn(api::serve(listener, Arc::new(api)));
@@ -224,6 +258,7 @@ impl DevServerBuilder {
             keys,
             faults: self.faults,
             patience: self.patience,
+            store,
             worker,
             tasks,
         })
@@ -260,6 +295,28 @@ pub enum StartError {
     /// The token is empty, or holds characters that cannot stand in an `Authorization` header.
     #[error("the token must be visible ASCII characters without white space")]
     Token,
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder {}", folder.display())]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another server uses the data folder.
+    #[error("another server uses the data folder {}", folder.display())]
+    DataInUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The data folder holds something else than a server has left there.
+    #[error("the data folder {} is damaged: {problem}", folder.display())]
+    DataDamaged {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]
     Randomness(#[source] io::Error),

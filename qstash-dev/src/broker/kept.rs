@@ -1,6 +1,6 @@
 //! The serialised form of what has none of its own. Settings are kept as the headers that say them on the wire.
 
-use std::{fmt, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, mem, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -89,6 +89,8 @@ pub(super) mod message {
         url: Url,
         #[serde(with = "options")]
         options: DeliveryOptions,
+        #[serde(with = "headers")]
+        headers: HeaderMap,
         url_group: Option<UrlGroupName>,
         endpoint: Option<EndpointName>,
         caller_ip: IpAddr,
@@ -100,10 +102,14 @@ pub(super) mod message {
         message: &Arc<Message>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
+        // A name may be too long to be prefixed, as options do it.
+        let mut options = message.options();
+        let headers = mem::take(&mut options.settings.forward);
         let row = Row {
             id: message.id.clone(),
             url: message.url.clone(),
-            options: message.options(),
+            options,
+            headers,
             url_group: message.url_group.clone(),
             endpoint: message.endpoint.clone(),
             caller_ip: message.caller_ip,
@@ -116,8 +122,9 @@ pub(super) mod message {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Arc<Message>, D::Error> {
-        let Row { id, url, options, url_group, endpoint, caller_ip, created_at, not_before } =
+        let Row { id, url, mut options, headers, url_group, endpoint, caller_ip, created_at, not_before } =
             Row::deserialize(deserializer)?;
+        options.settings.forward = headers;
         Ok(Arc::new(Message {
             url_group,
             endpoint,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
     net::Ipv4Addr,
     num::NonZeroU32,
     time::Duration,
@@ -15,6 +16,7 @@ use qstash_dev::broker::{
 use qstash_types::{
     DeadLetter, DeliveryOptions, Destination, LogState, MessageId, QueueName, ScheduleId, Url, UrlGroupName,
 };
+use serde_json::{Value, json};
 
 use crate::sim::START;
 
@@ -44,9 +46,12 @@ impl Dice {
 }
 
 /// What is known about a message from outside.
-#[derive(Default)]
+#[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a list of facts")]
 struct Known {
+    /// How many messages were accepted before.
+    number: usize,
+    is_delayed: bool,
     queue: Option<String>,
     flow: Option<String>,
     has_callback: bool,
@@ -82,6 +87,7 @@ struct Year {
     kept: BTreeMap<RecordKey, Record>,
     log: String,
     steps: u64,
+    crashes: u64,
 }
 
 fn publication(destination: &str, headers: &HeaderMap, queue: Option<&str>) -> Publication {
@@ -113,6 +119,7 @@ impl Year {
             kept: BTreeMap::new(),
             log: String::new(),
             steps: 0,
+            crashes: 0,
         };
         for (name, parallelism) in QUEUES {
             let parallelism = NonZeroU32::new(u32::try_from(parallelism).unwrap());
@@ -204,12 +211,9 @@ impl Year {
             }
         }
         let queue = message.queue.as_ref().map(ToString::to_string);
-        if let Some(queue) = &queue
-            && message.not_before == message.created_at
-        {
-            self.lines.entry(queue.clone()).or_default().push(message.id.clone());
-        }
         let known = Known {
+            number: self.known.len(),
+            is_delayed: message.not_before > message.created_at,
             queue,
             flow: message.flow_control.as_ref().map(|flow| flow.key.to_string()),
             has_callback: message.callback.is_some(),
@@ -217,6 +221,11 @@ impl Year {
             source,
             ..Known::default()
         };
+        if let Some(queue) = &known.queue
+            && !known.is_delayed
+        {
+            self.lines.entry(queue.clone()).or_default().push(message.id.clone());
+        }
         assert!(self.known.insert(message.id.clone(), known).is_none(), "an id is new");
         self.unfinished.insert(message.id.clone());
     }
@@ -375,6 +384,60 @@ impl Year {
         }
     }
 
+    /// The broker is gone with all attempts that were running, and another one goes on from what was kept.
+    fn crash(&mut self) {
+        self.crashes += 1;
+        let reread = |record: &Record| {
+            let text = serde_json::to_string(record).unwrap();
+            serde_json::from_str::<Record>(&text).unwrap().with_bodies(record.bodies())
+        };
+        let restored = Broker::restore(self.crashes << 32 | self.steps, self.kept.values().map(reread));
+        assert_eq!(self.shown(&restored), self.shown(&self.broker));
+        self.broker = restored;
+        for delivery in mem::take(&mut self.running).into_values() {
+            let known = self.known.get_mut(&delivery.message).unwrap();
+            known.attempts -= 1;
+            if let Some(flow) = &known.flow {
+                self.flows.get_mut(flow).unwrap().0 -= 1;
+            }
+            // It is the first in its line again.
+            if let Some(queue) = &known.queue
+                && known.attempts == 0
+                && !known.is_delayed
+                && !known.cancelled
+            {
+                let line = self.lines.get_mut(queue).unwrap();
+                line.push(delivery.message);
+                line.sort_unstable_by_key(|id| self.known[id].number);
+            }
+        }
+        self.now = self.now + Duration::from_millis(1);
+        self.handle(Event::Due);
+    }
+
+    /// What the API shows of a broker, short of what attempts that are running make of it.
+    fn shown(&self, broker: &Broker) -> Vec<Value> {
+        let mut controls: Vec<_> = broker.flow_controls("").map(|record| json!(record)).collect();
+        for control in &mut controls {
+            for count in ["parallelismCount", "waitListSize"] {
+                control.as_object_mut().unwrap().remove(count);
+            }
+        }
+        let messages = self.unfinished.iter().map(|id| json!(broker.message(id.as_str())));
+        let queues = broker.queues().map(|record| json!(record));
+        let groups = broker.url_groups().map(|record| json!(record));
+        let schedules = broker.schedules().map(|record| json!(record));
+        let dead_letters = broker.dead_letters().map(|record| json!(record));
+        controls
+            .into_iter()
+            .chain(messages)
+            .chain(queues)
+            .chain(groups)
+            .chain(schedules)
+            .chain(dead_letters)
+            .collect()
+    }
+
     /// Time goes on, visiting each instant that the broker asked for; sometimes it comes late.
     fn pass(&mut self, span: Duration) {
         let target = self.now + span;
@@ -386,8 +449,11 @@ impl Year {
         self.now = target;
     }
 
-    fn run(&mut self, until: Millis) {
+    fn run(&mut self, until: Millis, crash_one_in: Option<u64>) {
         while self.now < until {
+            if crash_one_in.is_some_and(|chances| self.dice.one_in(chances)) {
+                self.crash();
+            }
             match self.dice.below(20) {
                 0..5 => self.publish(),
                 5..15 => self.end_one(),
@@ -448,7 +514,7 @@ fn answered(status: u16, headers: &[(&'static str, &'static str)]) -> Outcome {
 
 fn year(seed: u64) -> (String, Vec<DeadLetter>, u64) {
     let mut year = Year::new(seed);
-    year.run(START + YEAR);
+    year.run(START + YEAR, None);
     year.settle();
     year.judge();
     (year.log, year.broker.dead_letters().collect(), year.steps)
@@ -459,6 +525,18 @@ fn a_year_of_random_traffic_breaks_no_promise() {
     for seed in [1, 0x5eed] {
         let (log, _, steps) = year(seed);
         assert!(steps > 1000 && log.lines().count() > 1000, "{steps} steps");
+    }
+}
+
+#[test]
+fn a_month_of_random_traffic_with_crashes_breaks_no_promise() {
+    for seed in [3, 0xdead] {
+        let mut month = Year::new(seed);
+        month.run(START + YEAR / 12, Some(20));
+        month.settle();
+        month.judge();
+        assert!(month.crashes > 50, "{} crashes in {} steps", month.crashes, month.steps);
+        assert!(month.unfinished.is_empty());
     }
 }
 

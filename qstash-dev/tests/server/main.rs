@@ -4,6 +4,7 @@
 
 mod advance;
 mod client;
+mod data;
 mod deliver;
 mod destination;
 mod faults;
