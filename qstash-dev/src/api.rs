@@ -33,7 +33,7 @@ const SLOWEST_BODY: Duration = Duration::from_secs(60);
 /// The longest body of a batch.
 const LONGEST_BATCH: usize = 100 * 1024 * 1024;
 /// The most headers, and the longest head.
-const MOST_HEADERS: usize = 256;
+pub(crate) const MOST_HEADERS: usize = 256;
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
@@ -208,7 +208,7 @@ impl Service {
             "dlq" => dlq::answer(api, &call).await,
             "flowcontrol" => flow_control::answer(api, &call).await,
             "globalparallelism" => flow_control::global(api, &call).await,
-            "keys" => keys::answer(api, &call),
+            "keys" => keys::answer(api, &call).await,
             "logs" => logs::answer(api, &call, "logs").await,
             "events" => logs::answer(api, &call, "events").await,
             _ => Err(call.not_found()),

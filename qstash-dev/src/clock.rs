@@ -13,8 +13,10 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
-        Self { origin: Instant::now(), at_origin: Millis::of(SystemTime::now()) }
+    /// A clock that shows the time of the system, or the instant after this time if that is later.
+    pub(crate) fn start_after(latest: Millis) -> Self {
+        let after = latest + Duration::from_millis(1);
+        Self { origin: Instant::now(), at_origin: Millis::of(SystemTime::now()).max(after) }
     }
 
     pub(crate) fn now(&self) -> Millis {

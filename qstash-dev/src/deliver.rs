@@ -71,7 +71,7 @@ impl Courier {
             Fault::RotatedKeys => {
                 let request = self.request(delivery, now)?;
                 let fresh = secret::signing_key().map_err(|error| error.to_string())?;
-                self.keys.rotate(fresh);
+                self.keys.rotate(fresh).await.map_err(|error| error.to_string())?;
                 self.exchange(request).await
             }
             Fault::TooManyRequests | Fault::InternalError | Fault::LostConnection => {

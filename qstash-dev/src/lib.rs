@@ -69,6 +69,7 @@ mod reply;
 mod routes;
 mod secret;
 mod server;
+mod store;
 mod trace;
 mod worker;
 

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{broker::Refused, worker::Gone};
+use crate::{broker::Refused, store::NotKept, worker::Gone};
 
 /// An answer.
 pub(crate) type Reply = Response<Full<Bytes>>;
@@ -71,6 +71,12 @@ impl Refusal {
 impl From<Gone> for Refusal {
     fn from(_: Gone) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+    }
+}
+
+impl From<NotKept> for Refusal {
+    fn from(error: NotKept) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
     }
 }
 

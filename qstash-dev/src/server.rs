@@ -6,13 +6,18 @@ mod start_error;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+};
 
 pub use self::{builder::DevServerBuilder, start_error::StartError};
 use crate::{
     account::Account,
     api::{self, Api, Offer, Service},
     fault::{Fault, Faults},
+    store::Store,
     worker::Handle,
 };
 
@@ -28,6 +33,7 @@ pub struct DevServer {
     faults: Faults,
     patience: Duration,
     service: Arc<Service>,
+    stores: Vec<Arc<Store>>,
     /// The server is open as long as this exists.
     open: watch::Sender<()>,
     listeners: JoinSet<()>,
@@ -150,6 +156,7 @@ impl DevServer {
     pub async fn shutdown(mut self) {
         self.listeners.shutdown().await;
         self.workers.shutdown().await;
+        close(self.stores).await;
     }
 
     /// Stops the server, and returns when nothing is in flight: no further connection is accepted, calls that were made are
@@ -157,7 +164,7 @@ impl DevServer {
     ///
     /// That may take as long as the slowest destination does. Dropping the future ends it at once.
     pub async fn finish(self) {
-        let Self { accounts, service, open, mut listeners, mut workers, .. } = self;
+        let Self { accounts, service, stores, open, mut listeners, mut workers, .. } = self;
         for (_, api) in &accounts {
             api.worker.finish();
         }
@@ -166,7 +173,13 @@ impl DevServer {
         // The workers answer calls for as long as there is somebody who can make them.
         drop((accounts, service));
         while workers.join_next().await.is_some() {}
+        close(stores).await;
     }
+}
+
+async fn close(stores: Vec<Arc<Store>>) {
+    // They may have to wait for the disk.
+    let _ = spawn_blocking(move || stores.iter().for_each(|store| store.close())).await;
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

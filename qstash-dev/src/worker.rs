@@ -2,23 +2,32 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use qstash_types::LogState;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::{AbortHandle, JoinError, JoinSet},
+    task::{AbortHandle, JoinError, JoinSet, spawn_blocking},
     time::sleep,
 };
+use tracing::error;
 
 use crate::{
-    broker::{Answer, AttemptId, Broker, CallId, Command, Effect, Event, Millis, Outcome, Refused},
+    broker::{Answer, AttemptId, Broker, CallId, Command, Effect, Event, Millis, Outcome},
     clock::Clock,
     deliver::Courier,
     reply::Refusal,
+    store::{Memory, NotKept, Store},
     trace,
 };
+
+/// How many requests are taken in before their effects are carried out. With a store they share a commit.
+const MOST_AT_ONCE: usize = 1024;
+/// Sets the ids of a server apart from those of the servers before it with the same seed and the same data.
+const LARGE_AND_ODD: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// A single task, so that effects are carried out in the broker's order without a lock.
 #[derive(Debug)]
@@ -27,8 +36,13 @@ pub(crate) struct Worker {
     clock: Clock,
     /// Nobody, once the server is to end: no attempt begins any more.
     courier: Option<Courier>,
+    store: Option<Arc<Store>>,
+    /// Why nothing happens any more: something could not be kept, and the broker has run ahead of the store.
+    not_kept: Option<NotKept>,
+    /// What the broker wants done, and is not done yet.
+    effects: Vec<Effect>,
     /// Who waits for the answer to a call.
-    callers: HashMap<CallId, oneshot::Sender<Result<Answer, Refused>>>,
+    callers: HashMap<CallId, oneshot::Sender<Result<Answer, Refusal>>>,
     calls: u64,
     deliveries: JoinSet<(AttemptId, Outcome)>,
     attempts: HashMap<AttemptId, Attempt>,
@@ -56,7 +70,7 @@ struct Advance {
 
 /// What the worker is asked to do.
 enum Request {
-    Call(Box<Command>, oneshot::Sender<Result<Answer, Refused>>),
+    Call(Box<Command>, oneshot::Sender<Result<Answer, Refusal>>),
     Look(Box<dyn FnOnce(&Broker) + Send>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
@@ -75,7 +89,7 @@ pub(crate) struct Gone;
 impl Handle {
     /// Has a command carried out.
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, Refusal> {
-        Ok(self.ask(|answer| Request::Call(Box::new(command), answer)).await??)
+        self.ask(|answer| Request::Call(Box::new(command), answer)).await?
     }
 
     /// Looks something up in the broker.
@@ -118,13 +132,22 @@ impl Handle {
 }
 
 impl Worker {
-    /// Starts a worker as a task of the set.
-    pub(crate) fn spawn(tasks: &mut JoinSet<()>, seed: u64, courier: Courier) -> Handle {
+    /// Starts a worker as a task of the set, which goes on from what a store has kept.
+    pub(crate) fn spawn(
+        tasks: &mut JoinSet<()>,
+        seed: u64,
+        memory: Memory,
+        store: Option<Arc<Store>>,
+        courier: Courier,
+    ) -> Handle {
         let (sender, requests) = mpsc::unbounded_channel();
         let worker = Self {
-            broker: Broker::new(seed),
-            clock: Clock::start(),
+            broker: Broker::restore(memory.starts.wrapping_mul(LARGE_AND_ODD) ^ seed, memory.records),
+            clock: Clock::start_after(memory.time),
             courier: Some(courier),
+            store,
+            not_kept: None,
+            effects: Vec::new(),
             callers: HashMap::new(),
             calls: 0,
             deliveries: JoinSet::new(),
@@ -138,18 +161,27 @@ impl Worker {
     }
 
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
+        let mut waiting = Vec::new();
         let mut is_wanted = true;
         while is_wanted || !self.attempts.is_empty() {
-            self.advance();
+            self.advance().await;
             let wake_up = self.wake_up();
             tokio::select! {
-                request = requests.recv(), if is_wanted => match request {
-                    Some(request) => self.take(request),
-                    None => is_wanted = false,
+                count = requests.recv_many(&mut waiting, MOST_AT_ONCE), if is_wanted => {
+                    is_wanted = count > 0;
                 },
                 Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
                 () = sleep(wake_up.unwrap_or_default()), if wake_up.is_some() => self.handle(Event::Due),
             }
+            while let Some(ended) = self.deliveries.try_join_next() {
+                self.delivery_ended(ended);
+            }
+            // Whoever looks at the broker sees nothing that is not kept yet.
+            let (calls, others): (Vec<_>, Vec<_>) =
+                waiting.drain(..).partition(|request| matches!(request, Request::Call(..)));
+            calls.into_iter().for_each(|call| self.take(call));
+            self.carry_out().await;
+            others.into_iter().for_each(|request| self.take(request));
         }
     }
 
@@ -178,20 +210,53 @@ impl Worker {
         }
     }
 
+    /// Has the broker take in an event. What it wants done about it is carried out later, together with what else
+    /// happens meanwhile.
     fn handle(&mut self, event: Event) {
-        for effect in self.broker.handle(self.clock.now(), event) {
-            self.carry_out(effect);
+        if self.not_kept.is_none() {
+            self.effects.extend(self.broker.handle(self.clock.now(), event));
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    /// Keeps all that must be kept, and then does all that must be done.
+    async fn carry_out(&mut self) {
+        let effects = mem::take(&mut self.effects);
+        match self.keep(effects).await {
+            Ok(effects) => effects.into_iter().for_each(|effect| self.do_now(effect)),
+            Err(error) => {
+                error!("{error}");
+                self.not_kept = Some(error);
+                self.attempts.clear();
+                self.deliveries.abort_all();
+            }
+        }
+        if let Some(error) = &self.not_kept {
+            for (_, caller) in self.callers.drain() {
+                // The caller may have hung up.
+                let _ = caller.send(Err(error.clone().into()));
+            }
+        }
+    }
+
+    async fn keep(&self, effects: Vec<Effect>) -> Result<Vec<Effect>, NotKept> {
+        let must_be_kept = |effect: &Effect| matches!(effect, Effect::Keep(_) | Effect::Forget(_));
+        match &self.store {
+            Some(store) if effects.iter().any(must_be_kept) => {
+                let (store, now) = (store.clone(), self.clock.now());
+                let kept = spawn_blocking(move || store.commit(now, &effects).map(|()| effects));
+                kept.await.unwrap_or(Err(NotKept::BROKEN))
+            }
+            _ => Ok(effects),
+        }
+    }
+
+    fn do_now(&mut self, effect: Effect) {
         match effect {
-            // This worker has no disk; what the broker remembers is all there is.
-            Effect::Keep(_) => {}
+            Effect::Keep(_) | Effect::Forget(_) => {}
             Effect::Answer { call, answer } => {
                 if let Some(caller) = self.callers.remove(&call) {
                     // The caller may have hung up; the message was accepted all the same.
-                    let _ = caller.send(answer);
+                    let _ = caller.send(answer.map_err(Into::into));
                 }
             }
             Effect::Deliver(delivery) => {
@@ -236,15 +301,16 @@ impl Worker {
     }
 
     /// Makes it as late as is wanted, one due instant after the other, and tells those who wait for quiet.
-    fn advance(&mut self) {
+    async fn advance(&mut self) {
         while let Some(advance) = self.advances.front()
             && self.waits_until(advance).is_none()
         {
             let target = advance.target;
-            match self.broker.next_due() {
+            match self.next_due() {
                 Some(due) if due <= target => {
                     self.clock.skip_to(due);
                     self.handle(Event::Due);
+                    self.carry_out().await;
                 }
                 _ => {
                     self.clock.skip_to(target);
@@ -253,7 +319,7 @@ impl Worker {
                 }
             }
         }
-        if self.attempts.is_empty() && self.broker.next_due().is_none_or(|due| due > self.clock.now()) {
+        if self.attempts.is_empty() && self.next_due().is_none_or(|due| due > self.clock.now()) {
             for done in self.settling.drain(..) {
                 // Whoever asked may have left.
                 let _ = done.send(());
@@ -261,9 +327,13 @@ impl Worker {
         }
     }
 
+    fn next_due(&self) -> Option<Millis> {
+        self.broker.next_due().filter(|_| self.not_kept.is_none())
+    }
+
     /// How long it takes until something is to be done although nothing happens.
     fn wake_up(&self) -> Option<Duration> {
-        let due = self.broker.next_due().map(|due| self.clock.wait_until(due));
+        let due = self.next_due().map(|due| self.clock.wait_until(due));
         let patience = self.advances.front().and_then(|advance| self.waits_until(advance));
         let patience = patience.map(|end| end.saturating_duration_since(Instant::now()));
         due.into_iter().chain(patience).min()

@@ -3,7 +3,7 @@
 use qstash_types::{LogState, MessageId, RunState};
 
 use super::{
-    Answer, Broker, Effect, Filter, Millis, Record,
+    Answer, Broker, Filter, Millis,
     machine::{Stage, Tracked},
 };
 
@@ -36,12 +36,12 @@ impl Broker {
         let tracked = self.messages.get_mut(id).expect("only messages that are there are cancelled");
         let (message, ticket) = (tracked.message.clone(), tracked.ticket);
         let (stage, retried) = (tracked.stage, tracked.retried);
-        self.effects.push(Effect::Keep(Record::Cancelled(id.clone())));
         self.enter(now, &message, LogState::CancelRequested);
         match stage {
             Stage::Waiting(place) if retried == 0 => self.due.cancel(place),
             Stage::Waiting(_) | Stage::Attempted | Stage::Delivered => {
                 self.messages.get_mut(id).expect("it was there").cancelled = true;
+                self.keep_progress(now, id);
                 return;
             }
             Stage::Lined => {

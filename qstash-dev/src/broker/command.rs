@@ -8,9 +8,9 @@ use qstash_types::{
     Cron, DeliveryOptions, Destination, EndpointName, FlowControlKey, QueueName, Receipt, ScheduleId, Url,
     UrlGroupName,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Filter;
+use super::{Filter, kept};
 
 /// A call of the API that changes something, after parsing.
 #[derive(Clone, Debug)]
@@ -53,15 +53,19 @@ pub enum Command {
 }
 
 /// A publish request.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Publication {
     /// Where the message goes.
+    #[serde(serialize_with = "kept::text", deserialize_with = "kept::destination")]
     pub destination: Destination,
     /// How it is delivered.
+    #[serde(with = "kept::options")]
     pub options: DeliveryOptions,
     /// The headers of the call, which are delivered as well if the options, or the defaults of a URL group, want it.
+    #[serde(with = "kept::headers")]
     pub headers: HeaderMap,
     /// What is delivered.
+    #[serde(skip)]
     pub body: Bytes,
     /// Who publishes.
     pub caller_ip: IpAddr,
@@ -75,7 +79,7 @@ impl fmt::Debug for Publication {
 }
 
 /// Whether a queue, a schedule or a flow-control key lets messages go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activity {
     /// It does.
     #[default]
@@ -85,11 +89,13 @@ pub enum Activity {
 }
 
 /// A member of a URL group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<EndpointName>,
     /// Where messages to it go.
+    #[serde(serialize_with = "kept::text", deserialize_with = "kept::url")]
     pub url: Url,
 }
 
@@ -129,7 +135,7 @@ impl Page {
 }
 
 /// A place in a listing: a time, and a number that makes it unique.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cursor(pub super::Millis, pub u64);
 
 impl Cursor {

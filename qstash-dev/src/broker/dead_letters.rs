@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
-use super::{Answer, Broker, Cursor, Effect, Filter, Message, Millis, Outcome, Page, Record, Refused};
+use super::{
+    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused,
+    record::{Kept, KeptDeadLetter, Key},
+};
 
 /// Messages that have failed for good, in the order in which they did.
 #[derive(Debug, Default)]
@@ -23,14 +26,16 @@ struct Entry {
 }
 
 impl DeadLetters {
-    pub(super) fn add(&mut self, now: Millis, message: Arc<Message>, outcome: Arc<Outcome>) -> DlqId {
-        let key = match self.newest {
+    fn next_key(&self, now: Millis) -> Cursor {
+        match self.newest {
             Some(Cursor(time, count)) if time >= now => Cursor(time, count + 1),
             _ => Cursor(now, 0),
-        };
-        self.newest = Some(key);
+        }
+    }
+
+    pub(super) fn add(&mut self, key: Cursor, message: Arc<Message>, outcome: Arc<Outcome>) {
+        self.newest = self.newest.max(Some(key));
         self.entries.insert(key, Entry { message, outcome });
-        id(key)
     }
 
     /// The keys of a page of what matches, the newest first, and where it ends if another one follows.
@@ -48,14 +53,6 @@ impl DeadLetters {
             filter.matches_status(status) && filter.matches(&entry.message, key.0)
         });
         page.cut(matching.map(|(key, _)| (*key, *key)))
-    }
-
-    pub(super) fn delete(&mut self, filter: &Filter, page: Page) -> Answer {
-        let (keys, cursor) = self.page(filter, page);
-        for key in &keys {
-            self.entries.remove(key);
-        }
-        Answer::Counted(keys.len(), cursor)
     }
 
     fn show(&self, key: Cursor) -> Option<DeadLetter> {
@@ -93,6 +90,27 @@ impl Broker {
         (keys.into_iter().filter_map(|key| self.dead_letters.show(key)).collect(), cursor)
     }
 
+    /// Takes in a message that has failed for good.
+    pub(super) fn bury(&mut self, now: Millis, message: Arc<Message>, outcome: Arc<Outcome>) -> DlqId {
+        let key = self.dead_letters.next_key(now);
+        self.dead_letters.add(key, message.clone(), outcome.clone());
+        self.keep(Kept::DeadLetter(KeptDeadLetter { key, message, outcome }));
+        id(key)
+    }
+
+    pub(super) fn delete_dead_letters(&mut self, filter: &Filter, page: Page) -> Answer {
+        let (keys, cursor) = self.dead_letters.page(filter, page);
+        for &key in &keys {
+            self.remove_dead_letter(key);
+        }
+        Answer::Counted(keys.len(), cursor)
+    }
+
+    fn remove_dead_letter(&mut self, key: Cursor) {
+        self.dead_letters.entries.remove(&key);
+        self.forget(Key::DeadLetter(key));
+    }
+
     /// Publishes dead letters once more. If an id is unknown, nothing is.
     pub(super) fn retry_dead_letters(
         &mut self,
@@ -116,10 +134,9 @@ impl Broker {
             if let Some(queue) = &message.queue {
                 self.ensure_queue(now, queue)?;
             }
-            self.dead_letters.entries.remove(&key);
+            self.remove_dead_letter(key);
             receipts.push(Receipt::new(message.id.clone()));
             self.accept(now, message, None);
-            self.effects.push(Effect::Keep(Record::Revived(id(key))));
         }
         Ok(Answer::Retried(receipts, cursor))
     }

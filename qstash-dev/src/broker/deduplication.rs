@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use qstash_types::{Deduplication, DeduplicationId, Url};
+use qstash_types::{Deduplication, DeduplicationId};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Message;
@@ -11,17 +12,19 @@ use super::Message;
 pub(super) const WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// What messages that count as the same have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Fingerprint {
     /// The id that its publisher gave; messages to several endpoints of a URL group differ in where they go.
-    Id(DeduplicationId, Option<Url>),
+    Id(DeduplicationId, Option<String>),
     Content([u8; 32]),
 }
 
 impl Fingerprint {
     pub(super) fn of(message: &Message, deduplication: Deduplication) -> Self {
         match deduplication {
-            Deduplication::Id(id) => Self::Id(id, message.url_group.as_ref().map(|_| message.url.clone())),
+            Deduplication::Id(id) => {
+                Self::Id(id, message.url_group.as_ref().map(|_| message.url.to_string()))
+            }
             Deduplication::ByContent => Self::Content(digest(message)),
         }
     }

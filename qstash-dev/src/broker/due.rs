@@ -27,6 +27,12 @@ pub(super) enum Wake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(Millis, u64);
 
+impl Place {
+    pub(super) fn time(self) -> Millis {
+        self.0
+    }
+}
+
 /// The queue of everything that waits for a time.
 #[derive(Debug, Default)]
 pub(super) struct Due {

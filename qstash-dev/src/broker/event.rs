@@ -1,12 +1,12 @@
 //! What the broker is told, and what it wants done.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use qstash_types::{DlqId, MessageId, Url};
+use qstash_types::{MessageId, Url};
 
-use super::{Answer, Command, Entry, Message, Millis, Refused};
+use super::{Answer, Command, Entry, Record, RecordKey, Refused};
 
 /// Something that happens to the broker.
 #[derive(Debug)]
@@ -32,9 +32,11 @@ pub enum Event {
 /// Something that must be done, in the order in which the broker says so.
 #[derive(Debug)]
 pub enum Effect {
-    /// Must not be lost once a later effect is carried out. A worker without a disk has nothing to do: the broker
-    /// itself remembers.
+    /// Must not be lost once a later effect is carried out, in place of an earlier record with the same key. A worker
+    /// without a disk has nothing to do: the broker itself remembers.
     Keep(Record),
+    /// Need not be kept any longer.
+    Forget(RecordKey),
     /// Answers an API call.
     Answer {
         /// The call.
@@ -124,38 +126,4 @@ impl fmt::Display for Outcome {
             Outcome::Failed(reason) => f.write_str(reason),
         }
     }
-}
-
-/// A step in the life of a message, or another change of what the broker remembers. All records, in order, say how
-/// everything stands.
-#[derive(Debug)]
-pub enum Record {
-    /// The message was accepted.
-    Accepted(Arc<Message>),
-    /// An attempt failed, and another one follows.
-    Waiting {
-        /// The message.
-        message: MessageId,
-        /// How many attempts it has had.
-        retried: u32,
-        /// When the next one is due.
-        due: Millis,
-    },
-    /// The message was delivered.
-    Delivered(MessageId),
-    /// The message failed for good, and is in the dead letter queue now.
-    Dead {
-        /// The message.
-        message: MessageId,
-        /// The entry that it has become.
-        dlq_id: DlqId,
-        /// How its last attempt ended.
-        outcome: Arc<Outcome>,
-    },
-    /// The message was cancelled. An attempt that is running may still deliver it.
-    Cancelled(MessageId),
-    /// A dead letter is on its way again, and no longer in the dead letter queue.
-    Revived(DlqId),
-    /// Something else than a message has changed, as this command says.
-    Changed(Box<Command>),
 }

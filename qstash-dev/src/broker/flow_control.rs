@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use qstash_types::{FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, MessageId};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Activity, Answer, Broker, FlowChange, Message, Millis, Refused,
     due::{Place, Wake},
+    kept,
     machine::Stage,
+    record::Kept,
 };
 
 const DEFAULT_PERIOD: Duration = Duration::from_secs(1);
@@ -17,22 +20,29 @@ pub(super) struct FlowControls(BTreeMap<FlowControlKey, Control>);
 
 #[derive(Debug, Default)]
 struct Control {
-    limits: FlowLimits,
-    pinned_parallelism: bool,
-    pinned_rate: bool,
-    activity: Activity,
+    state: FlowState,
     /// How many attempts are running.
     running: u32,
-    /// How many attempts have started in the period.
-    started: u32,
-    period_start: Millis,
     /// Messages that wait until the limits allow an attempt, by ticket.
     line: BTreeMap<u64, MessageId>,
     /// When the end of the period lets them go.
     wake: Option<Place>,
 }
 
-impl Control {
+/// The limits of a key, and what they have been used for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct FlowState {
+    #[serde(with = "kept::Limits")]
+    limits: FlowLimits,
+    pinned_parallelism: bool,
+    pinned_rate: bool,
+    activity: Activity,
+    /// How many attempts have started in the period.
+    started: u32,
+    period_start: Millis,
+}
+
+impl FlowState {
     fn period_end(&self) -> Millis {
         self.period_start + self.limits.period.unwrap_or(DEFAULT_PERIOD)
     }
@@ -42,21 +52,10 @@ impl Control {
         self.limits.rate.map_or(u32::MAX, |rate| rate.get().saturating_sub(started))
     }
 
-    /// How many attempts may start now.
-    fn room(&self, now: Millis) -> u32 {
-        let parallel =
-            self.limits.parallelism.map_or(u32::MAX, |most| most.get().saturating_sub(self.running));
-        match self.activity {
-            Activity::Running => parallel.min(self.rate_left(now)),
-            Activity::Paused => 0,
-        }
-    }
-
     fn start(&mut self, now: Millis) {
         if now >= self.period_end() {
             self.reset(now);
         }
-        self.running += 1;
         self.started += 1;
     }
 
@@ -66,11 +65,27 @@ impl Control {
     }
 }
 
+impl Control {
+    /// How many attempts may start now.
+    fn room(&self, now: Millis) -> u32 {
+        let most = self.state.limits.parallelism;
+        let parallel = most.map_or(u32::MAX, |most| most.get().saturating_sub(self.running));
+        match self.state.activity {
+            Activity::Running => parallel.min(self.state.rate_left(now)),
+            Activity::Paused => 0,
+        }
+    }
+}
+
 impl FlowControls {
     /// The limits that hold for a message, which later messages may have changed.
     pub(super) fn in_force(&self, own: &FlowControl) -> FlowControl {
-        let limits = self.0.get(&own.key).map_or(own.limits, |control| control.limits);
+        let limits = self.0.get(&own.key).map_or(own.limits, |control| control.state.limits);
         FlowControl { key: own.key.clone(), limits }
+    }
+
+    pub(super) fn restore(&mut self, key: FlowControlKey, state: FlowState) {
+        self.0.insert(key, Control { state, ..Control::default() });
     }
 
     pub(super) fn leave_line(&mut self, key: &FlowControlKey, ticket: u64) {
@@ -81,18 +96,19 @@ impl FlowControls {
 }
 
 fn record(key: &FlowControlKey, control: &Control) -> FlowControlRecord {
+    let state = &control.state;
     FlowControlRecord {
         key: key.clone(),
         wait_list_size: control.line.len() as u64,
-        parallelism_max: control.limits.parallelism.map_or(0, NonZeroU32::get),
+        parallelism_max: state.limits.parallelism.map_or(0, NonZeroU32::get),
         parallelism_count: control.running,
-        rate_max: control.limits.rate.map_or(0, NonZeroU32::get),
-        rate_count: control.started,
-        rate_period: Some(control.limits.period.unwrap_or(DEFAULT_PERIOD)),
-        rate_period_start: Some(control.period_start.into()),
-        paused: control.activity == Activity::Paused,
-        parallelism_pinned: control.pinned_parallelism,
-        rate_pinned: control.pinned_rate,
+        rate_max: state.limits.rate.map_or(0, NonZeroU32::get),
+        rate_count: state.started,
+        rate_period: Some(state.limits.period.unwrap_or(DEFAULT_PERIOD)),
+        rate_period_start: Some(state.period_start.into()),
+        paused: state.activity == Activity::Paused,
+        parallelism_pinned: state.pinned_parallelism,
+        rate_pinned: state.pinned_rate,
     }
 }
 
@@ -111,14 +127,26 @@ impl Broker {
     /// Takes over the limits of the newest message with the key, short of those that are pinned.
     pub(super) fn apply_limits(&mut self, now: Millis, flow_control: &FlowControl) {
         let control = self.flow_controls.0.entry(flow_control.key.clone()).or_default();
-        if !control.pinned_parallelism {
-            control.limits.parallelism = flow_control.limits.parallelism;
+        let state = &mut control.state;
+        let mut limits = flow_control.limits;
+        if state.pinned_parallelism {
+            limits.parallelism = state.limits.parallelism;
         }
-        if !control.pinned_rate {
-            control.limits.rate = flow_control.limits.rate;
-            control.limits.period = flow_control.limits.period;
+        if state.pinned_rate {
+            (limits.rate, limits.period) = (state.limits.rate, state.limits.period);
+        }
+        if state.limits != limits {
+            state.limits = limits;
+            self.keep_flow_control(&flow_control.key);
         }
         self.let_go(now, &flow_control.key);
+    }
+
+    fn keep_flow_control(&mut self, key: &FlowControlKey) {
+        if let Some(control) = self.flow_controls.0.get(key) {
+            let kept = Kept::FlowControl(key.clone(), control.state.clone());
+            self.keep(kept);
+        }
     }
 
     /// Whether an attempt may start. If not, the message joins the line of its key.
@@ -131,7 +159,9 @@ impl Broker {
         let control = self.flow_controls.0.get_mut(&key).expect("a message brings its key along");
         let is_admitted = control.room(now) > 0;
         if is_admitted {
-            control.start(now);
+            control.running += 1;
+            control.state.start(now);
+            self.keep_flow_control(&key);
         } else {
             tracked.stage = Stage::Throttled;
             control.line.insert(ticket, id.clone());
@@ -173,8 +203,8 @@ impl Broker {
         if let Some(place) = control.wake.take() {
             self.due.cancel(place);
         }
-        if !control.line.is_empty() && control.rate_left(now) == 0 {
-            control.wake = Some(self.due.add(control.period_end(), Wake::Period(key.clone())));
+        if !control.line.is_empty() && control.state.rate_left(now) == 0 {
+            control.wake = Some(self.due.add(control.state.period_end(), Wake::Period(key.clone())));
         }
     }
 
@@ -191,26 +221,28 @@ impl Broker {
             }
             _ => controls.get_mut(key).ok_or_else(|| Refused::NotFound(format!("flow-control key {key}")))?,
         };
+        let state = &mut control.state;
         match change {
-            FlowChange::Set(activity) => control.activity = activity,
+            FlowChange::Set(activity) => state.activity = activity,
             FlowChange::Pin { parallelism, rate } => {
                 if parallelism.is_some() {
-                    control.pinned_parallelism = true;
-                    control.limits.parallelism = parallelism;
+                    state.pinned_parallelism = true;
+                    state.limits.parallelism = parallelism;
                 }
                 if let Some((rate, period)) = rate {
-                    control.pinned_rate = true;
-                    control.limits.rate = Some(rate);
-                    control.limits.period = Some(period);
+                    state.pinned_rate = true;
+                    state.limits.rate = Some(rate);
+                    state.limits.period = Some(period);
                 }
-                control.reset(now);
+                state.reset(now);
             }
             FlowChange::Unpin { parallelism, rate } => {
-                control.pinned_parallelism &= !parallelism;
-                control.pinned_rate &= !rate;
+                state.pinned_parallelism &= !parallelism;
+                state.pinned_rate &= !rate;
             }
-            FlowChange::ResetRate => control.reset(now),
+            FlowChange::ResetRate => state.reset(now),
         }
+        self.keep_flow_control(key);
         self.let_go(now, key);
         Ok(Answer::Done)
     }

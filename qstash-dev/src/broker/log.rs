@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use qstash_types::{Headers, LogEntry, LogState, MessageId};
 
-use super::{Broker, Cursor, Filter, Message, Millis, Outcome, Page};
+use super::{Broker, Cursor, Effect, Filter, Message, Millis, Outcome, Page};
 
 /// How many entries the log keeps.
 const MOST_ENTRIES: usize = 100_000;
@@ -147,5 +147,26 @@ impl Broker {
         self.log.iter().filter(|(_, entry)| {
             filter.matches_state(&entry.state) && filter.matches(&entry.message, entry.time)
         })
+    }
+
+    pub(super) fn enter(&mut self, now: Millis, message: &Arc<Message>, state: LogState) {
+        let message = message.clone();
+        self.note(Entry { time: now, message, state, outcome: None, next_attempt: None });
+    }
+
+    pub(super) fn enter_error(
+        &mut self,
+        now: Millis,
+        message: &Arc<Message>,
+        outcome: &Arc<Outcome>,
+        next_attempt: Option<Millis>,
+    ) {
+        let (message, outcome) = (message.clone(), Some(outcome.clone()));
+        self.note(Entry { time: now, message, state: LogState::Error, outcome, next_attempt });
+    }
+
+    fn note(&mut self, entry: Entry) {
+        self.log.add(entry.clone());
+        self.effects.push(Effect::Log(entry));
     }
 }

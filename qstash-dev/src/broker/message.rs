@@ -103,6 +103,16 @@ impl Message {
 
     /// The same message once more, with these options on top of its own.
     pub(super) fn again(&self, id: MessageId, now: Millis, changes: DeliveryOptions) -> Self {
+        let options = options::on_top_of(changes, &self.options());
+        Self {
+            url_group: self.url_group.clone(),
+            endpoint: self.endpoint.clone(),
+            ..Self::published(id, now, self.url.clone(), options, self.body.clone(), self.caller_ip)
+        }
+    }
+
+    /// The options that make such a message.
+    pub(super) fn options(&self) -> DeliveryOptions {
         let mut options = DeliveryOptions::default();
         options.settings.method = Some(self.method.clone());
         options.settings.timeout = Some(self.timeout);
@@ -116,12 +126,7 @@ impl Message {
         options.failure_callback.clone_from(&self.failure_callback);
         options.queue.clone_from(&self.queue);
         options.schedule_id.clone_from(&self.schedule_id);
-        let options = options::on_top_of(changes, &options);
-        Self {
-            url_group: self.url_group.clone(),
-            endpoint: self.endpoint.clone(),
-            ..Self::published(id, now, self.url.clone(), options, self.body.clone(), self.caller_ip)
-        }
+        options
     }
 
     fn new(

@@ -5,10 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// A point in broker time, in milliseconds since the Unix epoch.
 ///
 /// Time ends with the year 9999, which every platform can represent: a delay of a trillion days ends there too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
 pub struct Millis(u64);
 
 impl Millis {
@@ -41,6 +44,18 @@ impl Add<Duration> for Millis {
 
     fn add(self, span: Duration) -> Self {
         Self::new(self.0.saturating_add(whole(span)))
+    }
+}
+
+impl From<u64> for Millis {
+    fn from(since_epoch: u64) -> Self {
+        Self::new(since_epoch)
+    }
+}
+
+impl From<Millis> for u64 {
+    fn from(time: Millis) -> Self {
+        time.0
     }
 }
 

@@ -31,6 +31,7 @@
 //! # Ok::<_, qstash_types::InvalidDestination>(())
 //! ```
 
+mod attempts;
 mod callback;
 mod cancel;
 mod command;
@@ -41,6 +42,7 @@ mod event;
 mod filter;
 mod flow_control;
 mod ids;
+mod kept;
 mod log;
 mod machine;
 mod message;
@@ -48,7 +50,9 @@ mod millis;
 mod options;
 mod publish;
 mod queues;
+mod record;
 mod redacted;
+mod restore;
 mod retry_after;
 mod schedules;
 mod url_groups;
@@ -58,9 +62,10 @@ pub use command::{
     Accepted, Activity, Answer, Command, Cursor, Endpoint, EndpointKey, FlowChange, Page, Publication,
     Refused,
 };
-pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
+pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Response};
 pub use filter::Filter;
 pub use log::Entry;
 pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;
+pub use record::{Record, RecordKey};

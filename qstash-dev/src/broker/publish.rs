@@ -5,12 +5,13 @@ use std::{mem, sync::Arc};
 use qstash_types::{Destination, LogState, MessageId, Receipt};
 
 use super::{
-    Accepted, Broker, Effect, Endpoint, Message, Millis, Publication, Record, Refused,
+    Accepted, Broker, Endpoint, Message, Millis, Publication, Refused,
     deduplication::{self, Fingerprint},
     due::Wake,
     machine::{Stage, Tracked},
     options,
     queues::Slot,
+    record::{Kept, KeptMessage, Window},
 };
 
 impl Broker {
@@ -63,16 +64,25 @@ impl Broker {
     fn first(&mut self, now: Millis, id: &MessageId, fingerprint: Fingerprint) -> Option<MessageId> {
         let first = self.windows.get(&fingerprint).cloned();
         if first.is_none() {
-            self.windows.insert(fingerprint.clone(), id.clone());
-            self.due.add(now + deduplication::WINDOW, Wake::CloseWindow(fingerprint));
+            let window = Window { fingerprint, first: id.clone(), closes: now + deduplication::WINDOW };
+            self.keep(Kept::Window(window.clone()));
+            self.open(window);
         }
         first
+    }
+
+    pub(super) fn open(&mut self, window: Window) {
+        let Window { fingerprint, first, closes } = window;
+        self.windows.insert(fingerprint.clone(), first);
+        self.due.add(closes, Wake::CloseWindow(fingerprint));
     }
 
     /// Takes charge of a message.
     pub(super) fn accept(&mut self, now: Millis, message: Message, slot: Option<Slot>) {
         let message = Arc::new(message);
-        self.effects.push(Effect::Keep(Record::Accepted(message.clone())));
+        let number = self.accepted;
+        self.accepted += 1;
+        self.keep(Kept::Message(KeptMessage { number, message: message.clone(), slot: slot.clone() }));
         self.enter(now, &message, LogState::Created);
         if let Some(queue) = &message.queue {
             self.queues.join(queue);
@@ -81,7 +91,8 @@ impl Broker {
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();
         let stage = Stage::Waiting(place);
-        self.messages.insert(id, Tracked { message, retried: 0, stage, ticket: 0, slot, cancelled: false });
+        let tracked = Tracked { message, number, retried: 0, stage, ticket: 0, slot, cancelled: false };
+        self.messages.insert(id, tracked);
         if let Some(flow_control) = flow_control {
             self.apply_limits(now, &flow_control);
         }

@@ -6,8 +6,13 @@ use std::{
 };
 
 use qstash_types::{MessageId, QueueName, QueueRecord};
+use serde::{Deserialize, Serialize};
 
-use super::{Activity, Answer, Broker, Filter, Millis, Refused, machine::Stage};
+use super::{
+    Activity, Answer, Broker, Filter, Message, Millis, Refused,
+    machine::Stage,
+    record::{Kept, Key},
+};
 
 /// As on the pay-as-you-go plan.
 const MOST_QUEUES: usize = 100;
@@ -18,10 +23,7 @@ pub(super) struct Queues(BTreeMap<QueueName, Queue>);
 
 #[derive(Debug)]
 struct Queue {
-    created_at: Millis,
-    updated_at: Millis,
-    parallelism: NonZeroU32,
-    activity: Activity,
+    state: QueueState,
     /// How many messages have come in and not come to their end.
     lag: usize,
     /// Messages that wait for their turn, by ticket.
@@ -31,23 +33,57 @@ struct Queue {
     slots: HashMap<MessageId, usize>,
 }
 
+/// What its owner has made of a queue.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct QueueState {
+    created_at: Millis,
+    updated_at: Millis,
+    parallelism: NonZeroU32,
+    activity: Activity,
+}
+
 /// A slot of a queue, which is free when the message and all of its callbacks have come to their end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Slot {
     pub(super) queue: QueueName,
-    holder: MessageId,
+    pub(super) holder: MessageId,
+}
+
+impl From<QueueState> for Queue {
+    fn from(state: QueueState) -> Self {
+        Self { state, lag: 0, line: BTreeMap::new(), slots: HashMap::new() }
+    }
 }
 
 impl Queues {
     fn record(name: &QueueName, queue: &Queue) -> QueueRecord {
+        let QueueState { created_at, updated_at, parallelism, activity } = queue.state;
         QueueRecord {
             name: name.clone(),
-            created_at: Some(queue.created_at.into()),
-            updated_at: Some(queue.updated_at.into()),
-            parallelism: queue.parallelism.get(),
+            created_at: Some(created_at.into()),
+            updated_at: Some(updated_at.into()),
+            parallelism: parallelism.get(),
             lag: queue.lag as u64,
-            paused: queue.activity == Activity::Paused,
+            paused: activity == Activity::Paused,
         }
+    }
+
+    pub(super) fn restore(&mut self, name: QueueName, state: QueueState) {
+        self.0.insert(name, state.into());
+    }
+
+    /// Counts a message that was there before a restart, with its slot, unless the queue was made later.
+    pub(super) fn restore_member(&mut self, message: &Message, slot: Option<Slot>) -> Option<Slot> {
+        if let Some(queue) = message.queue.as_ref().and_then(|name| self.0.get_mut(name))
+            && queue.state.created_at <= message.created_at
+        {
+            queue.lag += 1;
+        }
+        let slot = slot?;
+        let queue =
+            self.0.get_mut(&slot.queue).filter(|queue| queue.state.created_at <= message.created_at)?;
+        *queue.slots.entry(slot.holder.clone()).or_insert(0) += 1;
+        Some(slot)
     }
 
     pub(super) fn join(&mut self, name: &QueueName) {
@@ -75,11 +111,10 @@ impl Queues {
         }
     }
 
-    /// Keeps a slot taken for one more delivery.
-    pub(super) fn share(&mut self, slot: &Slot) {
-        if let Some(deliveries) = self.deliveries(slot) {
-            *deliveries += 1;
-        }
+    /// Keeps a slot taken for one more delivery, unless the queue has forgotten it.
+    pub(super) fn share(&mut self, slot: Slot) -> Option<Slot> {
+        *self.deliveries(&slot)? += 1;
+        Some(slot)
     }
 
     /// Takes one delivery from a slot, and says whether that was the last one.
@@ -102,8 +137,8 @@ impl Queues {
         let queue = self.0.get_mut(name)?;
         let first = queue.line.first_entry()?;
         let has_slot = queue.slots.contains_key(first.get())
-            || queue.slots.len() < usize::try_from(queue.parallelism.get()).unwrap_or(usize::MAX);
-        if !has_slot || queue.activity == Activity::Paused {
+            || queue.slots.len() < usize::try_from(queue.state.parallelism.get()).unwrap_or(usize::MAX);
+        if !has_slot || queue.state.activity == Activity::Paused {
             return None;
         }
         let (ticket, message) = first.remove_entry();
@@ -144,18 +179,18 @@ impl Broker {
         if !self.queues.0.contains_key(name) && self.queues.0.len() >= MOST_QUEUES {
             return Err(Refused::Quota("maxQueues"));
         }
-        let queue = self.queues.0.entry(name.clone()).or_insert_with(|| Queue {
+        let fresh = QueueState {
             created_at: now,
             updated_at: now,
             parallelism: NonZeroU32::MIN,
             activity: Activity::Running,
-            lag: 0,
-            line: BTreeMap::new(),
-            slots: HashMap::new(),
-        });
-        queue.updated_at = now;
-        queue.parallelism = parallelism.unwrap_or(queue.parallelism);
-        queue.activity = activity.unwrap_or(queue.activity);
+        };
+        let state = &mut self.queues.0.entry(name.clone()).or_insert_with(|| fresh.into()).state;
+        state.updated_at = now;
+        state.parallelism = parallelism.unwrap_or(state.parallelism);
+        state.activity = activity.unwrap_or(state.activity);
+        let kept = Kept::Queue(name.clone(), *state);
+        self.keep(kept);
         self.move_up(name);
         Ok(Answer::Done)
     }
@@ -166,6 +201,7 @@ impl Broker {
             let filter = Filter { queues: vec![name.to_string()], ..Filter::default() };
             self.cancel(now, &filter, usize::MAX);
             self.queues.0.remove(name);
+            self.forget(Key::Queue(name.clone()));
         }
         Answer::Done
     }

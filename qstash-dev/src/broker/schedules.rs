@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use qstash_types::{Cron, Destination, MessageId, RunState, ScheduleId, ScheduleRecord, Start, Url};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Accepted, Activity, Answer, Broker, Message, Millis, Publication, Refused,
     due::{Place, Wake},
+    kept,
+    record::{Kept, Key},
 };
 
 /// As on the pay-as-you-go plan.
@@ -17,32 +20,48 @@ pub(super) struct Schedules(BTreeMap<ScheduleId, Schedule>);
 
 #[derive(Debug)]
 struct Schedule {
+    definition: Definition,
+    run: Run,
+    /// Where it waits for its next time.
+    place: Option<Place>,
+}
+
+/// What a schedule is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Definition {
+    #[serde(serialize_with = "kept::text", deserialize_with = "kept::cron")]
     cron: Cron,
-    publication: Publication,
+    pub(super) publication: Publication,
     created_at: Millis,
+}
+
+/// What has become of a schedule so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Run {
     activity: Activity,
-    next: Option<(Millis, Place)>,
+    next: Option<Millis>,
     last: Option<Millis>,
     /// What became of the messages of the last run.
-    run: BTreeMap<MessageId, RunState>,
+    messages: BTreeMap<MessageId, RunState>,
     /// Why the last run produced nothing.
     error: Option<String>,
 }
 
 fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
-    let Publication { destination, options, headers: _, body, caller_ip } = &schedule.publication;
+    let Schedule { definition: Definition { cron, publication, created_at }, run, place: _ } = schedule;
+    let Publication { destination, options, headers: _, body, caller_ip } = publication;
     // A message that is never sent shows what those will look like that are.
     let nowhere = Url::received("http://nowhere").expect("it has a scheme and a host");
     let nameless = MessageId::new("-").expect("it is not empty");
     let message =
-        Message::published(nameless, schedule.created_at, nowhere, options.clone(), body.clone(), *caller_ip);
+        Message::published(nameless, *created_at, nowhere, options.clone(), body.clone(), *caller_ip);
     let shown = message.record();
     ScheduleRecord {
         schedule_id: id.clone(),
-        cron: schedule.cron.to_string(),
+        cron: cron.to_string(),
         destination: destination.to_string(),
-        created_at: schedule.created_at.into(),
-        paused: schedule.activity == Activity::Paused,
+        created_at: (*created_at).into(),
+        paused: run.activity == Activity::Paused,
         method: shown.method,
         headers: shown.headers,
         body: shown.body,
@@ -65,35 +84,23 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
         period: shown.period,
         label: shown.label,
         labels: shown.labels,
-        last_run: schedule.last.map(Into::into),
-        next_run: schedule.next.map(|(next, _)| next.into()),
-        last_states: schedule.run.clone(),
-        error: schedule.error.clone(),
+        last_run: run.last.map(Into::into),
+        next_run: run.next.map(Into::into),
+        last_states: run.messages.clone(),
+        error: run.error.clone(),
     }
 }
 
 impl Schedules {
-    fn known(&mut self, id: &ScheduleId) -> Result<&mut Schedule, Refused> {
-        self.0.get_mut(id).ok_or_else(|| Refused::schedule(id))
-    }
-
-    pub(super) fn set(&mut self, id: &ScheduleId, activity: Activity) -> Result<Answer, Refused> {
-        self.known(id)?.activity = activity;
-        Ok(Answer::Done)
+    pub(super) fn restore(&mut self, id: ScheduleId, definition: Definition) {
+        self.0.insert(id, Schedule { definition, run: Run::default(), place: None });
     }
 
     /// A schedule with this destination.
     pub(super) fn publishing_to(&self, destination: &Destination) -> Option<&ScheduleId> {
-        let found = self.0.iter().find(|(_, schedule)| schedule.publication.destination == *destination);
+        let found =
+            self.0.iter().find(|(_, schedule)| schedule.definition.publication.destination == *destination);
         found.map(|(id, _)| id)
-    }
-
-    /// Remembers what became of a message, if it belongs to the last run of its schedule.
-    pub(super) fn note(&mut self, message: &Message, state: RunState) {
-        let schedule = message.schedule_id.as_ref().and_then(|id| self.0.get_mut(id));
-        if let Some(noted) = schedule.and_then(|schedule| schedule.run.get_mut(&message.id)) {
-            *noted = state;
-        }
     }
 }
 
@@ -128,37 +135,70 @@ impl Broker {
         }
         publication.options.schedule_id = Some(id.clone());
         let schedule = Schedule {
-            cron,
-            publication,
-            created_at: now,
-            activity: Activity::Running,
-            next: None,
-            last: None,
-            run: BTreeMap::new(),
-            error: None,
+            definition: Definition { cron, publication, created_at: now },
+            run: Run::default(),
+            place: None,
         };
+        let kept = Kept::Schedule(id.clone(), schedule.definition.clone());
+        self.keep(kept);
         if let Some(replaced) = self.schedules.0.insert(id.clone(), schedule) {
             self.unplan(&replaced);
         }
         self.plan(now, &id);
+        self.keep_run(&id);
         Ok(Answer::Scheduled(id))
     }
 
     pub(super) fn delete_schedule(&mut self, id: &ScheduleId) -> Result<Answer, Refused> {
         let schedule = self.schedules.0.remove(id).ok_or_else(|| Refused::schedule(id))?;
         self.unplan(&schedule);
+        self.forget(Key::Schedule(id.clone()));
+        self.forget(Key::Run(id.clone()));
         Ok(Answer::Done)
+    }
+
+    pub(super) fn set_schedule(&mut self, id: &ScheduleId, activity: Activity) -> Result<Answer, Refused> {
+        let schedule = self.schedules.0.get_mut(id).ok_or_else(|| Refused::schedule(id))?;
+        schedule.run.activity = activity;
+        self.keep_run(id);
+        Ok(Answer::Done)
+    }
+
+    fn keep_run(&mut self, id: &ScheduleId) {
+        if let Some(schedule) = self.schedules.0.get(id) {
+            let kept = Kept::Run(id.clone(), schedule.run.clone());
+            self.keep(kept);
+        }
+    }
+
+    /// Goes on where a schedule was. Times that have passed meanwhile make up one run together.
+    pub(super) fn restore_run(&mut self, id: &ScheduleId, run: Run) {
+        if let Some(schedule) = self.schedules.0.get_mut(id) {
+            schedule.place = run.next.map(|next| self.due.add(next, Wake::Trigger(id.clone())));
+            schedule.run = run;
+        }
+    }
+
+    /// Remembers what became of a message, if it belongs to the last run of its schedule.
+    pub(super) fn note_run(&mut self, message: &Message, state: RunState) {
+        let Some(id) = &message.schedule_id else { return };
+        let schedule = self.schedules.0.get_mut(id);
+        if let Some(noted) = schedule.and_then(|schedule| schedule.run.messages.get_mut(&message.id)) {
+            *noted = state;
+            self.keep_run(id);
+        }
     }
 
     fn plan(&mut self, now: Millis, id: &ScheduleId) {
         if let Some(schedule) = self.schedules.0.get_mut(id) {
-            let next = schedule.cron.after(now.into()).next().map(Millis::of);
-            schedule.next = next.map(|next| (next, self.due.add(next, Wake::Trigger(id.clone()))));
+            let next = schedule.definition.cron.after(now.into()).next().map(Millis::of);
+            schedule.run.next = next;
+            schedule.place = next.map(|next| self.due.add(next, Wake::Trigger(id.clone())));
         }
     }
 
     fn unplan(&mut self, schedule: &Schedule) {
-        if let Some((_, place)) = schedule.next {
+        if let Some(place) = schedule.place {
             self.due.cancel(place);
         }
     }
@@ -167,19 +207,21 @@ impl Broker {
     pub(super) fn trigger(&mut self, now: Millis, id: &ScheduleId) {
         self.plan(now, id);
         let Some(schedule) = self.schedules.0.get(id) else { return };
-        if schedule.activity == Activity::Paused {
+        if schedule.run.activity == Activity::Paused {
+            self.keep_run(id);
             return;
         }
-        let published = self.publish(now, schedule.publication.clone());
+        let published = self.publish(now, schedule.definition.publication.clone());
         let (receipts, error) = match published {
             Ok(Accepted::One(receipt)) => (vec![receipt], None),
             Ok(Accepted::Each(receipts)) => (receipts, None),
             Err(refused) => (Vec::new(), Some(refused.to_string())),
         };
         let fresh = receipts.into_iter().filter(|receipt| !receipt.deduplicated);
-        let run = fresh.map(|receipt| (receipt.message_id, RunState::InProgress)).collect();
-        if let Some(schedule) = self.schedules.0.get_mut(id) {
-            (schedule.last, schedule.run, schedule.error) = (Some(now), run, error);
+        let messages = fresh.map(|receipt| (receipt.message_id, RunState::InProgress)).collect();
+        if let Some(Schedule { run, .. }) = self.schedules.0.get_mut(id) {
+            (run.last, run.messages, run.error) = (Some(now), messages, error);
         }
+        self.keep_run(id);
     }
 }

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use qstash_types::{DeliveryOptions, Destination, EndpointRecord, UrlGroupName, UrlGroupRecord};
+use serde::{Deserialize, Serialize};
 
-use super::{Answer, Broker, Endpoint, EndpointKey, Millis, Refused};
+use super::{
+    Answer, Broker, Endpoint, EndpointKey, Millis, Refused, kept,
+    record::{Kept, Key},
+};
 
 /// As on the pay-as-you-go plan.
 const MOST_GROUPS: usize = 100;
@@ -13,12 +17,13 @@ const MOST_ENDPOINTS: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct UrlGroups(BTreeMap<UrlGroupName, UrlGroup>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct UrlGroup {
     created_at: Millis,
     updated_at: Millis,
     pub(super) endpoints: Vec<Endpoint>,
     /// What messages take where they say nothing themselves.
+    #[serde(with = "kept::options")]
     pub(super) defaults: DeliveryOptions,
 }
 
@@ -51,17 +56,16 @@ impl UrlGroups {
         self.0.get(name)
     }
 
+    pub(super) fn restore(&mut self, name: UrlGroupName, group: UrlGroup) {
+        self.0.insert(name, group);
+    }
+
     fn known(&mut self, name: &UrlGroupName) -> Result<&mut UrlGroup, Refused> {
         self.0.get_mut(name).ok_or_else(|| Refused::url_group(name))
     }
 
-    pub(super) fn put(
-        &mut self,
-        now: Millis,
-        name: UrlGroupName,
-        endpoints: Vec<Endpoint>,
-    ) -> Result<Answer, Refused> {
-        let mut members = self.0.get(&name).map_or_else(Vec::new, |group| group.endpoints.clone());
+    fn put(&mut self, now: Millis, name: &UrlGroupName, endpoints: Vec<Endpoint>) -> Result<(), Refused> {
+        let mut members = self.0.get(name).map_or_else(Vec::new, |group| group.endpoints.clone());
         for endpoint in endpoints {
             // The name says more than the URL: an endpoint may move.
             let by_name = |member: &Endpoint| endpoint.name.is_some() && member.name == endpoint.name;
@@ -77,10 +81,10 @@ impl UrlGroups {
         if members.len() > MOST_ENDPOINTS {
             return Err(Refused::Quota("maxEndpointsPerTopic"));
         }
-        if !self.0.contains_key(&name) && self.0.len() >= MOST_GROUPS {
+        if !self.0.contains_key(name) && self.0.len() >= MOST_GROUPS {
             return Err(Refused::Quota("maxTopics"));
         }
-        let group = self.0.entry(name).or_insert_with(|| UrlGroup {
+        let group = self.0.entry(name.clone()).or_insert_with(|| UrlGroup {
             created_at: now,
             updated_at: now,
             endpoints: Vec::new(),
@@ -88,34 +92,29 @@ impl UrlGroups {
         });
         group.updated_at = now;
         group.endpoints = members;
-        Ok(Answer::Done)
+        Ok(())
     }
 
-    pub(super) fn remove(
-        &mut self,
-        now: Millis,
-        name: &UrlGroupName,
-        keys: &[EndpointKey],
-    ) -> Result<Answer, Refused> {
+    fn remove(&mut self, now: Millis, name: &UrlGroupName, keys: &[EndpointKey]) -> Result<(), Refused> {
         let group = self.known(name)?;
         group.endpoints.retain(|endpoint| !keys.iter().any(|key| key.names(endpoint)));
         group.updated_at = now;
         if group.endpoints.is_empty() {
             self.0.remove(name);
         }
-        Ok(Answer::Done)
+        Ok(())
     }
 
-    pub(super) fn set_defaults(
+    fn set_defaults(
         &mut self,
         now: Millis,
         name: &UrlGroupName,
         defaults: DeliveryOptions,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<(), Refused> {
         let group = self.known(name)?;
         group.defaults = defaults;
         group.updated_at = now;
-        Ok(Answer::Done)
+        Ok(())
     }
 }
 
@@ -136,6 +135,45 @@ impl Broker {
             return Err(Refused::Conflict(format!("schedule {schedule} publishes to topic {name}")));
         }
         self.url_groups.0.remove(name);
+        self.forget(Key::UrlGroup(name.clone()));
         Ok(Answer::Done)
+    }
+
+    pub(super) fn put_endpoints(
+        &mut self,
+        now: Millis,
+        name: &UrlGroupName,
+        endpoints: Vec<Endpoint>,
+    ) -> Result<Answer, Refused> {
+        self.url_groups.put(now, name, endpoints)?;
+        Ok(self.url_group_changed(name))
+    }
+
+    pub(super) fn remove_endpoints(
+        &mut self,
+        now: Millis,
+        name: &UrlGroupName,
+        keys: &[EndpointKey],
+    ) -> Result<Answer, Refused> {
+        self.url_groups.remove(now, name, keys)?;
+        Ok(self.url_group_changed(name))
+    }
+
+    pub(super) fn set_defaults(
+        &mut self,
+        now: Millis,
+        name: &UrlGroupName,
+        defaults: DeliveryOptions,
+    ) -> Result<Answer, Refused> {
+        self.url_groups.set_defaults(now, name, defaults)?;
+        Ok(self.url_group_changed(name))
+    }
+
+    fn url_group_changed(&mut self, name: &UrlGroupName) -> Answer {
+        match self.url_groups.get(name) {
+            Some(group) => self.keep(Kept::UrlGroup(name.clone(), group.clone())),
+            None => self.forget(Key::UrlGroup(name.clone())),
+        }
+        Answer::Done
     }
 }

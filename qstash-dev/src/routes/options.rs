@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use qstash_types::{DeliveryOptions, header};
 
 use crate::{
+    api::MOST_HEADERS,
     gate,
     query::{Pair, pairs},
     reply::Refusal,
@@ -56,6 +57,9 @@ pub(super) fn header_map(headers: impl IntoIterator<Item = (String, Values)>) ->
         for value in values {
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?;
             map.try_append(header.clone(), value).map_err(|_| invalid())?;
+            if map.len() > MOST_HEADERS {
+                return Err(Refusal::bad_request(format!("more than {MOST_HEADERS} headers")));
+            }
         }
     }
     Ok(map)

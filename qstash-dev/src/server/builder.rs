@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +22,7 @@ use crate::{
     keyring::Keyring,
     outgoing::{Internet, Outgoing, host_and_port},
     secret,
+    store::{KeptKeys, Memory, Store},
     worker::Worker,
 };
 
@@ -35,6 +37,7 @@ pub struct DevServerBuilder {
     mapped: Vec<(String, String)>,
     internet: Internet,
     seed: Option<u64>,
+    data: Option<PathBuf>,
     faults: Faults,
     patience: Duration,
 }
@@ -58,6 +61,7 @@ impl DevServerBuilder {
             mapped: Vec::new(),
             internet: Internet::Refused,
             seed: None,
+            data: None,
             faults: Faults::default(),
             patience: Duration::from_secs(2),
         }
@@ -127,6 +131,21 @@ impl DevServerBuilder {
         self
     }
 
+    /// Keeps everything but the log in this folder, which is made if there is none, and goes on from what is in there.
+    /// The default is to keep everything in memory.
+    ///
+    /// What a call is answered has been written and synced before, so that not even the end of the process by force
+    /// loses it; attempts that were running then are made again. A schedule that has missed times meanwhile runs once
+    /// to make up for all of them. Time never goes back, even if it was [moved](DevServer::advance) before. Rotated
+    /// signing keys stay in force, unless [others](Self::signing_keys) are given than before; tokens are not kept.
+    ///
+    /// One server at a time can use a folder. If it cannot be written any more, because the disk is full perhaps, calls
+    /// that change something are answered 500 from then on, and nothing is delivered until a server is started anew.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
     /// Lets something go wrong once, at the first occasion.
     pub fn fault(self, fault: Fault) -> Self {
         self.faults.add(fault);
@@ -155,12 +174,21 @@ impl DevServerBuilder {
         let faults = self.faults.clone();
 
         let mut workers = JoinSet::new();
-        let mut accounts = Vec::new();
+        let (mut accounts, mut stores) = (Vec::new(), Vec::new());
         let mut doors = Vec::new();
         for (number, account) in (0..).zip(self.accounts()?) {
-            let keys = Keyring::new(account.signing_keys.clone());
+            let chosen = self.signing_keys.is_some().then(|| account.signing_keys.clone());
+            let keys = KeptKeys::new(chosen, account.signing_keys.clone());
+            let (store, memory) = match self.folder(number) {
+                Some(folder) => {
+                    Store::open(folder, keys).await.map(|(store, memory)| (Some(store), memory))?
+                }
+                None => (None, Memory::of_nothing(keys)),
+            };
+            let keys = Keyring::new(memory.keys.clone(), store.clone());
+            stores.extend(store.clone());
             let courier = Courier::new(keys.clone(), faults.clone(), outgoing.clone());
-            let worker = Worker::spawn(&mut workers, seed.wrapping_add(number), courier);
+            let worker = Worker::spawn(&mut workers, seed.wrapping_add(number), memory, store, courier);
             let api = Api { keys, worker };
             doors.push(Door::new(&account, api.clone())?);
             accounts.push((account, api));
@@ -181,9 +209,19 @@ impl DevServerBuilder {
             faults,
             patience: self.patience,
             service,
+            stores,
             open,
             listeners,
             workers,
+        })
+    }
+
+    /// Where the data of an account is kept, if it is.
+    fn folder(&self, account: u64) -> Option<PathBuf> {
+        let folder = self.data.as_ref()?;
+        Some(match self.users {
+            Users::One => folder.clone(),
+            Users::Published => folder.join(format!("user-{}", account + 1)),
         })
     }
 

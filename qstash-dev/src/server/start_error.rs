@@ -1,6 +1,6 @@
 //! Why a server does not start.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 /// A server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,28 @@ pub enum StartError {
         target: String,
         /// Why they cannot.
         problem: &'static str,
+    },
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder {}", folder.display())]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another server uses the data folder.
+    #[error("another server uses the data folder {}", folder.display())]
+    DataInUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The data folder holds something else than a server has left there.
+    #[error("the data folder {} is damaged: {problem}", folder.display())]
+    DataDamaged {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The system gave no random bytes.
     #[error("the system gives no random bytes")]

@@ -1,11 +1,15 @@
 //! A broker, and a worker that does nothing but remember what it is asked to do.
 
-use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use qstash_dev::broker::{
     Accepted, Answer, AttemptId, Broker, CallId, Command, Delivery, Effect, Event, Millis, Outcome,
-    Publication, Record, Refused, Response,
+    Publication, Record, RecordKey, Refused, Response,
 };
 use qstash_types::{DeliveryOptions, Destination, LogEntry, LogState, MessageId, Receipt};
 use serde_json::Value;
@@ -20,8 +24,8 @@ pub(crate) struct Sim {
     pub(crate) running: VecDeque<Delivery>,
     /// Attempts that the broker has given up.
     pub(crate) abandoned: Vec<AttemptId>,
-    /// What had to be kept.
-    pub(crate) kept: Vec<Record>,
+    /// What has to be kept.
+    pub(crate) kept: BTreeMap<RecordKey, Record>,
     answers: Vec<Result<Answer, Refused>>,
 }
 
@@ -36,7 +40,7 @@ impl Sim {
             now: START,
             running: VecDeque::new(),
             abandoned: Vec::new(),
-            kept: Vec::new(),
+            kept: BTreeMap::new(),
             answers: Vec::new(),
         }
     }
@@ -44,7 +48,8 @@ impl Sim {
     pub(crate) fn handle(&mut self, event: Event) {
         for effect in self.broker.handle(self.now, event) {
             match effect {
-                Effect::Keep(record) => self.kept.push(record),
+                Effect::Keep(record) => drop(self.kept.insert(record.key(), record)),
+                Effect::Forget(key) => drop(self.kept.remove(&key)),
                 Effect::Answer { answer, .. } => self.answers.push(answer),
                 Effect::Deliver(delivery) => self.running.push_back(delivery),
                 Effect::Abandon(attempt) => {

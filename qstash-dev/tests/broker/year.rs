@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
     net::Ipv4Addr,
     num::NonZeroU32,
     time::Duration,
@@ -9,13 +10,14 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use qstash_dev::broker::{
-    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Delivery, Effect, Endpoint, Event,
-    Filter, Millis, Outcome, Page, Publication, Record, Response,
+    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Delivery, Effect, Endpoint, Entry, Event,
+    Filter, Message, Millis, Outcome, Page, Publication, Record, RecordKey, Response,
 };
 use qstash_types::{
     Cron, DeadLetter, DeliveryOptions, Destination, LogState, MessageId, QueueName, ScheduleId, Url,
     UrlGroupName,
 };
+use serde_json::{Value, json};
 
 use crate::sim::START;
 
@@ -45,9 +47,12 @@ impl Dice {
 }
 
 /// What is known about a message from outside.
-#[derive(Default)]
+#[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a list of facts")]
 struct Known {
+    /// How many messages were accepted before.
+    number: usize,
+    is_delayed: bool,
     queue: Option<String>,
     flow: Option<String>,
     has_callback: bool,
@@ -79,8 +84,11 @@ struct Year {
     /// When each deduplication id was accepted first, and for which message.
     windows: HashMap<u64, (Millis, MessageId)>,
     paused: BTreeSet<String>,
+    /// What has to be kept.
+    kept: BTreeMap<RecordKey, Record>,
     log: String,
     steps: u64,
+    crashes: u64,
 }
 
 fn publication(destination: &str, headers: &HeaderMap, queue: Option<&str>) -> Publication {
@@ -109,8 +117,10 @@ impl Year {
             flows: BTreeMap::new(),
             windows: HashMap::new(),
             paused: BTreeSet::new(),
+            kept: BTreeMap::new(),
             log: String::new(),
             steps: 0,
+            crashes: 0,
         };
         for (name, parallelism) in QUEUES {
             let parallelism = NonZeroU32::new(u32::try_from(parallelism).unwrap());
@@ -140,82 +150,85 @@ impl Year {
     fn handle(&mut self, event: Event) -> Option<Answer> {
         self.steps += 1;
         let mut answered = None;
-        let mut kept = BTreeSet::new();
         let effects = self.broker.handle(self.now, event);
-        let revived = |effect: &Effect| matches!(effect, Effect::Keep(Record::Revived(_)));
-        let revivals: BTreeSet<_> = effects
-            .iter()
-            .enumerate()
-            .filter(|(_, effect)| revived(effect))
-            .map(|(place, _)| place)
-            .collect();
-        for (place, effect) in effects.into_iter().enumerate() {
+        let revived = effects.iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Ok(Answer::Retried(receipts, _)), .. } => Some(receipts.clone()),
+            _ => None,
+        });
+        let revived: Vec<_> = revived.into_iter().flatten().map(|receipt| receipt.message_id).collect();
+        for effect in effects {
             match effect {
-                Effect::Keep(Record::Accepted(message)) => {
-                    kept.insert(message.id.clone());
-                    let reports_on = str::from_utf8(&message.body).unwrap();
-                    let report: serde_json::Value = serde_json::from_str(reports_on).unwrap();
-                    // A callback that is taken out of the dead letter queue reports nothing new.
-                    let is_revived = revivals.contains(&(place + 2));
-                    let source = report["sourceMessageId"].as_str().filter(|_| !is_revived);
-                    let source = source.map(|id| MessageId::new(id).unwrap());
-                    if let Some(source) = source.as_ref().and_then(|id| self.known.get_mut(id)) {
-                        if report.get("dlqId").is_some() {
-                            source.failure_callbacks += 1;
-                        } else {
-                            source.callbacks += 1;
-                        }
-                    }
-                    let queue = message.queue.as_ref().map(ToString::to_string);
-                    if let Some(queue) = &queue
-                        && message.not_before == message.created_at
-                    {
-                        self.lines.entry(queue.clone()).or_default().push(message.id.clone());
-                    }
-                    let known = Known {
-                        queue,
-                        flow: message.flow_control.as_ref().map(|flow| flow.key.to_string()),
-                        has_callback: message.callback.is_some(),
-                        has_failure_callback: message.failure_callback.is_some(),
-                        source,
-                        ..Known::default()
-                    };
-                    assert!(self.known.insert(message.id.clone(), known).is_none(), "an id is new");
-                    self.unfinished.insert(message.id.clone());
-                }
-                Effect::Keep(Record::Cancelled(id)) => {
-                    self.known.get_mut(&id).unwrap().cancelled = true;
-                    // It may leave its line from the middle.
-                    for line in self.lines.values_mut() {
-                        line.retain(|waiting| *waiting != id);
-                    }
-                }
-                Effect::Keep(Record::Dead { message, .. }) => {
-                    self.known.get_mut(&message).unwrap().dead_letters += 1;
-                }
-                Effect::Keep(_) => {}
+                Effect::Keep(record) => drop(self.kept.insert(record.key(), record)),
+                Effect::Forget(key) => assert!(self.kept.remove(&key).is_some(), "{key:?} was kept"),
                 Effect::Answer { answer, .. } => answered = Some(answer.expect("all calls are legal")),
                 Effect::Deliver(delivery) => self.started(delivery),
                 Effect::Abandon(AttemptId(attempt)) => self.ended(attempt),
-                Effect::Log(entry) => {
-                    let id = &entry.message.id;
-                    if entry.state == LogState::Created {
-                        assert!(kept.contains(id), "what is accepted was kept before");
-                    }
-                    let known = self.known.get_mut(id).unwrap();
-                    assert!(!known.ended, "nothing happens to {id} after its end");
-                    known.ended =
-                        matches!(entry.state, LogState::Delivered | LogState::Failed | LogState::Canceled);
-                    if known.ended {
-                        self.unfinished.remove(id);
-                    }
-                    let line = format!("{} {} {}\n", entry.time.since_epoch(), id, entry.state);
-                    self.log.push_str(&line);
-                }
+                Effect::Log(entry) => self.entered(&entry, &revived),
             }
         }
         self.check();
         answered
+    }
+
+    fn entered(&mut self, entry: &Entry, revived: &[MessageId]) {
+        let id = &entry.message.id;
+        if entry.state == LogState::Created {
+            self.accepted(&entry.message, revived);
+        }
+        let known = self.known.get_mut(id).unwrap();
+        assert!(!known.ended, "nothing happens to {id} after its end");
+        match entry.state {
+            LogState::CancelRequested => {
+                known.cancelled = true;
+                // It may leave its line from the middle.
+                for line in self.lines.values_mut() {
+                    line.retain(|waiting| waiting != id);
+                }
+            }
+            LogState::Delivered | LogState::Canceled => known.ended = true,
+            LogState::Failed => {
+                known.ended = true;
+                known.dead_letters += 1;
+            }
+            _ => {}
+        }
+        if known.ended {
+            self.unfinished.remove(id);
+        }
+        let line = format!("{} {} {}\n", entry.time.since_epoch(), id, entry.state);
+        self.log.push_str(&line);
+    }
+
+    fn accepted(&mut self, message: &Message, revived: &[MessageId]) {
+        let report: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+        // A callback that is taken out of the dead letter queue reports nothing new.
+        let source = report["sourceMessageId"].as_str().filter(|_| !revived.contains(&message.id));
+        let source = source.map(|id| MessageId::new(id).unwrap());
+        if let Some(source) = source.as_ref().and_then(|id| self.known.get_mut(id)) {
+            if report.get("dlqId").is_some() {
+                source.failure_callbacks += 1;
+            } else {
+                source.callbacks += 1;
+            }
+        }
+        let queue = message.queue.as_ref().map(ToString::to_string);
+        let known = Known {
+            number: self.known.len(),
+            is_delayed: message.not_before > message.created_at,
+            queue,
+            flow: message.flow_control.as_ref().map(|flow| flow.key.to_string()),
+            has_callback: message.callback.is_some(),
+            has_failure_callback: message.failure_callback.is_some(),
+            source,
+            ..Known::default()
+        };
+        if let Some(queue) = &known.queue
+            && !known.is_delayed
+        {
+            self.lines.entry(queue.clone()).or_default().push(message.id.clone());
+        }
+        assert!(self.known.insert(message.id.clone(), known).is_none(), "an id is new");
+        self.unfinished.insert(message.id.clone());
     }
 
     fn started(&mut self, delivery: Delivery) {
@@ -372,6 +385,60 @@ impl Year {
         }
     }
 
+    /// The broker is gone with all attempts that were running, and another one goes on from what was kept.
+    fn crash(&mut self) {
+        self.crashes += 1;
+        let reread = |record: &Record| {
+            let text = serde_json::to_string(record).unwrap();
+            serde_json::from_str::<Record>(&text).unwrap().with_bodies(record.bodies())
+        };
+        let restored = Broker::restore(self.crashes << 32 | self.steps, self.kept.values().map(reread));
+        assert_eq!(self.shown(&restored), self.shown(&self.broker));
+        self.broker = restored;
+        for delivery in mem::take(&mut self.running).into_values() {
+            let known = self.known.get_mut(&delivery.message).unwrap();
+            known.attempts -= 1;
+            if let Some(flow) = &known.flow {
+                self.flows.get_mut(flow).unwrap().0 -= 1;
+            }
+            // It is the first in its line again.
+            if let Some(queue) = &known.queue
+                && known.attempts == 0
+                && !known.is_delayed
+                && !known.cancelled
+            {
+                let line = self.lines.get_mut(queue).unwrap();
+                line.push(delivery.message);
+                line.sort_unstable_by_key(|id| self.known[id].number);
+            }
+        }
+        self.now = self.now + Duration::from_millis(1);
+        self.handle(Event::Due);
+    }
+
+    /// What the API shows of a broker, short of what attempts that are running make of it.
+    fn shown(&self, broker: &Broker) -> Vec<Value> {
+        let mut controls: Vec<_> = broker.flow_controls("").map(|record| json!(record)).collect();
+        for control in &mut controls {
+            for count in ["parallelismCount", "waitListSize"] {
+                control.as_object_mut().unwrap().remove(count);
+            }
+        }
+        let messages = self.unfinished.iter().map(|id| json!(broker.message(id.as_str())));
+        let queues = broker.queues().map(|record| json!(record));
+        let groups = broker.url_groups().map(|record| json!(record));
+        let schedules = broker.schedules().map(|record| json!(record));
+        let dead_letters = broker.dead_letters().map(|record| json!(record));
+        controls
+            .into_iter()
+            .chain(messages)
+            .chain(queues)
+            .chain(groups)
+            .chain(schedules)
+            .chain(dead_letters)
+            .collect()
+    }
+
     /// Time goes on, visiting each instant that the broker asked for; sometimes it comes late.
     fn pass(&mut self, span: Duration) {
         let target = self.now + span;
@@ -383,8 +450,11 @@ impl Year {
         self.now = target;
     }
 
-    fn run(&mut self, until: Millis) {
+    fn run(&mut self, until: Millis, crash_one_in: Option<u64>) {
         while self.now < until {
+            if crash_one_in.is_some_and(|chances| self.dice.one_in(chances)) {
+                self.crash();
+            }
             match self.dice.below(20) {
                 0..5 => self.publish(),
                 5..15 => self.end_one(),
@@ -445,7 +515,7 @@ fn answered(status: u16, headers: &[(&'static str, &'static str)]) -> Outcome {
 
 fn year(seed: u64) -> (String, Vec<DeadLetter>, u64) {
     let mut year = Year::new(seed);
-    year.run(START + YEAR);
+    year.run(START + YEAR, None);
     year.settle();
     year.judge();
     (year.log, year.broker.dead_letters().collect(), year.steps)
@@ -456,6 +526,18 @@ fn a_year_of_random_traffic_breaks_no_promise() {
     for seed in [1, 0x5eed] {
         let (log, _, steps) = year(seed);
         assert!(steps > 1000 && log.lines().count() > 1000, "{steps} steps");
+    }
+}
+
+#[test]
+fn a_month_of_random_traffic_with_crashes_breaks_no_promise() {
+    for seed in [3, 0xdead] {
+        let mut month = Year::new(seed);
+        month.run(START + YEAR / 12, Some(20));
+        month.settle();
+        month.judge();
+        assert!(month.crashes > 50, "{} crashes in {} steps", month.crashes, month.steps);
+        assert!(month.unfinished.is_empty());
     }
 }
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod advance;
 mod client;
+mod data;
 mod deliver;
 mod destination;
 mod ending;
