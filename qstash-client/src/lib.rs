@@ -103,9 +103,12 @@ mod draft;
 mod environment;
 mod error;
 mod filter;
+mod flow_control;
+mod logs;
 mod message;
 mod messages;
 mod options;
+mod pages;
 mod published;
 mod publisher;
 mod query;
@@ -113,10 +116,12 @@ mod queues;
 mod request;
 mod resource;
 mod retry;
+mod schedules;
 mod settings;
 mod signing_keys;
 mod trace;
 mod transport;
+mod url_groups;
 
 pub use api_error::{ApiError, RateLimit, RateLimitKind};
 pub use batch::{BatchError, BatchOutcome, FailedMessage};
@@ -125,18 +130,25 @@ pub use check::CheckError;
 pub use client::Client;
 pub use config::ClientBuilder;
 pub use config_error::ConfigError;
-pub use dlq::{DeadLetterHandle, DeadLetters, Deleted, Page};
+pub use dlq::{DeadLetterHandle, DeadLetters, Deleted};
 pub use error::{DecodeError, Error, InvalidInput, TransportError};
+pub use flow_control::{FlowControlHandle, FlowControls};
+pub use logs::{Logs, LogsByMessage};
 pub use message::{Message, MessageParts};
 pub use messages::{MessageHandle, Messages};
 pub use options::MessageOptions;
+pub use pages::Page;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    Cron, DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId,
-    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Term,
-    Url, UrlGroupName,
+    Cron, DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
+    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label,
+    LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt,
+    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Term, Url,
+    UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use retry::RetryPolicy;
+pub use schedules::{ScheduleHandle, Schedules};
 pub use signing_keys::SigningKeysHandle;
+pub use url_groups::{Endpoint, UrlGroupHandle, UrlGroups};

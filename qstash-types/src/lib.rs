@@ -26,7 +26,7 @@
 //! | the values in them | [`duration`], [`FlowControl`], [`RetryDelay`], [`Redaction`] |
 //! | headers of a delivery | [`DeliveryHeaders`] |
 //! | callback bodies | [`Callback`], [`FailureCallback`] |
-//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
+//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`ScheduleRecord`], [`UrlGroupRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
 //! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
 //! | destinations | [`Destination`], [`Url`] |
 //!
@@ -47,6 +47,7 @@ mod delivery;
 mod delivery_headers;
 mod destination;
 mod flow_control;
+mod flow_control_record;
 mod headers;
 mod id;
 mod log;
@@ -56,8 +57,11 @@ mod receipt;
 mod redaction;
 mod region;
 mod retry_delay;
+mod schedule;
 mod signing_key;
+mod tolerant;
 mod url;
+mod url_group;
 
 pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
 #[cfg(feature = "cron")]
@@ -66,18 +70,21 @@ pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader
 pub use delivery_headers::DeliveryHeaders;
 pub use destination::{Destination, InvalidDestination};
 pub use flow_control::{FlowControl, FlowLimits, InvalidFlowControl};
+pub use flow_control_record::{FlowControlRecord, GlobalParallelism};
 pub use headers::{Headers, canonical};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use id::{
     DeduplicationId, DlqId, EndpointName, FlowControlKey, InvalidId, Label, MessageId, QueueName, ScheduleId,
     UrlGroupName,
 };
-pub use log::{LogEntry, LogState};
+pub use log::{LogEntry, LogState, MessageLog};
 pub use message::{DeadLetter, MessageRecord};
 pub use queue::QueueRecord;
 pub use receipt::Receipt;
 pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
 pub use region::{Region, UnknownRegion};
 pub use retry_delay::{InvalidRetryDelay, RetryDelay, Term};
+pub use schedule::{RunState, ScheduleRecord};
 pub use signing_key::{InvalidSigningKey, SigningKey, SigningKeys};
 pub use url::{InvalidUrl, Url, without_secrets};
+pub use url_group::{EndpointRecord, UrlGroupRecord};

@@ -60,11 +60,7 @@ pub use command::{
 };
 pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
 pub use filter::Filter;
-pub use flow_control::FlowControlRecord;
 pub use log::Entry;
 pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;
-pub use queues::QueueRecord;
-pub use schedules::ScheduleRecord;
-pub use url_groups::UrlGroupRecord;

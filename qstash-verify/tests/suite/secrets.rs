@@ -9,8 +9,9 @@ use std::{
 use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
     Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
-    FailureCallback, FlowLimits, HeaderMap, HeaderValue, Headers, Label, LogEntry, MessageRecord,
-    QueueRecord, Receipt, Redaction, Region, SigningKey, SigningKeys, Url,
+    FailureCallback, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap, HeaderValue, Headers,
+    Label, LogEntry, MessageLog, MessageRecord, QueueRecord, Receipt, Redaction, Region, ScheduleRecord,
+    SigningKey, SigningKeys, Url, UrlGroupRecord,
 };
 use qstash_verify::{
     Delivery, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
@@ -164,7 +165,19 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("MessageRecord", &from_json::<MessageRecord>(&record));
     printed.debug("DeadLetter", &from_json::<DeadLetter>(&record));
     printed.debug("QueueRecord", &from_json::<QueueRecord>(&serde_json::json!({ "name": "emails" })));
+    let schedule = json!({
+        "scheduleId": "scd_1", "cron": "* * * * *", "destination": url, "createdAt": 1, "callback": url,
+        "header": {"Authorization": [bearer]}, "body": bearer,
+    });
+    printed.debug("ScheduleRecord", &from_json::<ScheduleRecord>(&schedule));
+    let group = from_json::<UrlGroupRecord>(&json!({ "name": "team", "endpoints": [{ "url": url }] }));
+    printed.debug("UrlGroupRecord", &group);
+    printed.debug("EndpointRecord", &group.endpoints);
     printed.debug("LogEntry", &from_json::<LogEntry>(&record));
+    printed.debug("MessageLog", &from_json::<MessageLog>(&json!({"messageId": "msg_1", "events": [record]})));
+    let flow_control = json!({ "flowControlKey": "openai" });
+    printed.debug("FlowControlRecord", &from_json::<FlowControlRecord>(&flow_control));
+    printed.debug("GlobalParallelism", &from_json::<GlobalParallelism>(&json!({})));
     printed.debug("Receipt", &from_json::<Receipt>(&record));
     let source_headers = Headers::record(&secret_headers());
     printed.debug("CallbackParts", &CallbackParts { source_headers, ..CallbackParts::default() });
@@ -219,6 +232,7 @@ const NO_SECRETS: &[&str] = &[
     "Region",
     "RetryDelay",
     "InvalidRetryDelay",
+    "RunState",
     "ScheduleId",
     "Start",
     "Term",
