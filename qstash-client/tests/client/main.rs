@@ -18,6 +18,7 @@ mod process;
 mod publish;
 mod publisher;
 mod queues;
+mod reconcile;
 mod retry;
 mod schedules;
 mod signing_keys;
