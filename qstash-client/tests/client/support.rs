@@ -67,7 +67,7 @@ impl Script {
     pub(crate) fn behind(&self, builder: ClientBuilder) -> ClientBuilder {
         let script = self.clone();
         builder.transport(tower::service_fn(move |request| {
-            script.requests.lock().unwrap().push(request);
+            script.note(request);
             let answer = script.answers.lock().unwrap().pop_front();
             async move { answer.unwrap_or_else(|| ok(ACCEPTED)) }
         }))
@@ -75,6 +75,10 @@ impl Script {
 
     pub(crate) fn client(&self) -> Client {
         self.builder().build().unwrap()
+    }
+
+    pub(crate) fn note(&self, request: Request<Bytes>) {
+        self.requests.lock().unwrap().push(request);
     }
 
     pub(crate) fn requests(&self) -> Vec<Request<Bytes>> {
