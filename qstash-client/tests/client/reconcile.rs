@@ -218,7 +218,7 @@ async fn what_means_the_same_is_no_difference() {
 #[tokio::test]
 async fn every_setting_that_the_server_shows_makes_a_difference() {
     let message = || Message::to("https://h/x");
-    let cases = [
+    let cases = vec![
         ("destination", Message::to("https://h/x?a=1")),
         ("destination", Message::to_url_group("team")),
         ("method", message().method(Method::GET)),

@@ -126,7 +126,7 @@ async fn a_schedule_is_read_listed_and_deleted() {
     assert_eq!(target(&server), (Method::GET, "/v2/schedules/scd_1".into()));
     assert_eq!(schedule.cron, "CRON_TZ=America/New_York 0 4 * * *");
     assert_eq!((&schedule.body[..], schedule.paused), (&br#"{"a":1}"#[..], false));
-    assert_eq!(schedule.next_run, Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_755_095_340_000)));
+    assert_eq!(schedule.next_run, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_755_095_340)));
     assert_eq!(schedule.last_states["msg_9"], RunState::Success);
 
     let server = Script::new([ok("[]")]);
