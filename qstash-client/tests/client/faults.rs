@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    support::{Answer, Script, http_answer, is_complete, not_sent, ok},
+    support::{Answer, Script, http_answer, http_client, is_complete, not_sent, ok},
     verbs::{self, Failure, Got, Twice, Verb},
 };
 
@@ -150,7 +150,7 @@ impl Case {
 
 /// Shared, since setting it up takes longer than a call. Each call has a connection of its own.
 static HTTP: LazyLock<reqwest::Client> =
-    LazyLock::new(|| reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap());
+    LazyLock::new(|| http_client().pool_max_idle_per_host(0).build().unwrap());
 
 /// A server that breaks on its first calls.
 struct Server {

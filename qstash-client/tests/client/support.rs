@@ -93,6 +93,14 @@ impl Script {
     }
 }
 
+/// A reqwest client as a caller might make it, except that it needs no certificates of the machine.
+pub(crate) fn http_client() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().no_proxy();
+    #[cfg(feature = "__tls")]
+    let builder = builder.tls_certs_only([]);
+    builder
+}
+
 /// The values of a header, as text.
 pub(crate) fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
     let values = headers.get_all(name).into_iter();

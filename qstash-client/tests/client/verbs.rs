@@ -66,13 +66,9 @@ impl From<Error> for Failure {
 }
 
 /// Passes over what a call answers.
-pub(crate) fn outcome<T, E: Into<Failure>>(
+pub(crate) fn outcome<T: 'static, E: Into<Failure> + 'static>(
     call: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> BoxFuture<'static, Result<(), Failure>>
-where
-    T: 'static,
-    E: 'static,
-{
+) -> BoxFuture<'static, Result<(), Failure>> {
     call.map(|outcome| outcome.map(drop).map_err(Into::into)).boxed()
 }
 
