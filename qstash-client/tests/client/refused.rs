@@ -1,7 +1,9 @@
-//! What never leaves the client: ids, filters and lists with nothing in them.
+//! What never leaves the client: ids, filters and lists with nothing in them, and what a call cannot carry.
+
+use std::time::{Duration, SystemTime};
 
 use futures_util::{TryStreamExt, future::BoxFuture};
-use qstash_client::{Client, Endpoint, FlowLimits, Message, MessageOptions, QueueSettings};
+use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings};
 
 use crate::{
     support::Script,
@@ -60,6 +62,7 @@ async fn an_id_that_would_name_something_else_is_refused_by_every_verb() {
         client.dlq().ids([id]).delete();
         client.dlq().ids([id]).retry(&MessageOptions::new());
         client.logs().messages([id]).list();
+        client.logs().messages(["msg_1", id]).list();
         client.flow_control(id).get();
         client.flow_control(id).pause();
         client.flow_control(id).resume();
@@ -98,6 +101,9 @@ async fn a_filter_with_nothing_in_it_is_refused_by_every_verb() {
         client.dlq().label(nothing).stream().try_collect::<Vec<_>>();
         client.logs().label(nothing).list();
         client.logs().message(nothing).list();
+        client.logs().message(nothing).by_message().list();
+        client.logs().host(nothing).list();
+        client.logs().path(nothing).list();
         client.logs().state(nothing).list();
         client.logs().cursor(nothing).list();
         client.logs().label(nothing).stream().try_collect::<Vec<_>>();
@@ -145,13 +151,41 @@ async fn a_call_about_several_things_is_refused_when_it_names_none() {
 }
 
 #[tokio::test]
-async fn a_call_about_everything_is_refused_beside_a_filter() {
+async fn a_filter_that_would_have_no_effect_is_refused() {
     let calls: &[Refused<&'static str>] = &calls! { client, label:
         client.messages().label(label).cancel_all();
         client.dlq().label(label).delete_all();
         client.dlq().label(label).retry_all(&MessageOptions::new());
+        client.messages().ids(["m"]).label(label).cancel();
+        client.dlq().ids(["d"]).label(label).delete();
+        client.dlq().ids(["d"]).label(label).retry(&MessageOptions::new());
     };
     for &call in calls {
         assert_refused(call, "a", "a filter").await;
     }
+}
+
+#[tokio::test]
+async fn what_a_call_cannot_carry_is_named_before_anything_is_sent() {
+    let later = || message().delay(Duration::from_secs(1));
+    let then = || message().not_before(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+    let bytes = || message().body(vec![b'a', 0xff]);
+    let server = Script::default();
+    let client = server.client();
+    let refusals = [
+        (client.queue("q").enqueue(later()).await.map(drop), "delay"),
+        (client.queue("q").enqueue(then()).await.map(drop), "not-before"),
+        (client.publish(later().in_queue("q")).await.map(drop), "delay"),
+        (client.publish(then().in_queue("q")).await.map(drop), "not-before"),
+        (client.batch([message(), later().in_queue("q")]).await.map(drop), "messages[1] delay"),
+        (client.batch([message(), then().in_queue("q")]).await.map(drop), "messages[1] not-before"),
+        (client.batch([message(), bytes()]).await.map(drop), "messages[1] body"),
+        (client.schedules().create("0 * * * *", then()).await.map(drop), "not-before"),
+        (client.schedule("s").upsert("0 * * * *", then()).await, "not-before"),
+    ];
+    for (refusal, field) in refusals {
+        let Err(Error::Input(mistake)) = refusal else { panic!("{field}: {refusal:?}") };
+        assert_eq!(mistake.field(), field);
+    }
+    assert!(server.requests().is_empty());
 }
