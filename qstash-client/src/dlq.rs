@@ -5,13 +5,14 @@ use std::fmt;
 use http::Method;
 use qstash_types::{DeadLetter, DlqId, MessageId, Receipt};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{
     Client, Error, MessageOptions,
     filter::{Filter, filters},
     pages::{Page, absent_when_empty, listing},
     query::Query,
-    request::{Call, json, nothing},
+    request::{Call, json, nothing, or_default},
     resource::Resource,
 };
 
@@ -51,7 +52,16 @@ impl DeadLetterHandle {
     ///
     /// See [`Error`]. Status 404: there is no such entry.
     pub async fn get(&self) -> Result<DeadLetter, Error> {
-        self.0.call(|id| Call::new(Method::GET, &["dlq", id]), json).await
+        let id = self.0.id.clone()?;
+        let decode = |body: &[u8]| {
+            let mut entry: Map<String, Value> = json(body)?;
+            // The service has been seen and described without it here; in a listing it is always there.
+            if entry.get("dlqId").and_then(Value::as_str).is_none_or(str::is_empty) {
+                entry.insert("dlqId".into(), id.as_str().into());
+            }
+            Ok(serde_json::from_value(entry.into())?)
+        };
+        self.0.call(|id| Call::new(Method::GET, &["dlq", id]), decode).await
     }
 
     /// Deletes the entry.
@@ -87,7 +97,7 @@ pub struct DeadLetters(Filter);
 #[non_exhaustive]
 pub struct Deleted {
     /// How many entries were deleted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub deleted: u64,
     /// Where the next call goes on; `None` when nothing is left.
     #[serde(default, deserialize_with = "absent_when_empty")]

@@ -113,6 +113,7 @@ mod published;
 mod publisher;
 mod query;
 mod queues;
+mod reconcile;
 mod request;
 mod resource;
 mod retry;
@@ -148,6 +149,7 @@ pub use qstash_types::{
     UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
+pub use reconcile::{Change, Difference, Plan, Schedule, Step};
 pub use retry::RetryPolicy;
 pub use schedules::{ScheduleHandle, Schedules};
 pub use signing_keys::SigningKeysHandle;

@@ -124,15 +124,17 @@ pub struct MessageLog {
 
 /// A value that official SDKs look for under two names: written under both, read from either.
 macro_rules! two_spellings {
-    ($module:ident: $type:ty, $first:literal, $second:literal) => {
+    ($module:ident: $type:ty, $read:literal, $first:literal, $second:literal) => {
         mod $module {
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
             #[derive(Serialize, Deserialize)]
             struct Fields {
-                #[serde(rename = $first, default, skip_serializing_if = "Option::is_none")]
+                #[serde(rename = $first, default, deserialize_with = $read)]
+                #[serde(skip_serializing_if = "Option::is_none")]
                 first: Option<$type>,
-                #[serde(rename = $second, default, skip_serializing_if = "Option::is_none")]
+                #[serde(rename = $second, default, deserialize_with = $read)]
+                #[serde(skip_serializing_if = "Option::is_none")]
                 second: Option<$type>,
             }
 
@@ -154,8 +156,8 @@ macro_rules! two_spellings {
     };
 }
 
-two_spellings!(response_headers: crate::Headers, "responseHeader", "responseHeaders");
-two_spellings!(retry_delay: String, "retryDelayExpr", "retryDelayExpression");
+two_spellings!(response_headers: crate::Headers, "crate::tolerant::or_default", "responseHeader", "responseHeaders");
+two_spellings!(retry_delay: String, "crate::tolerant::text", "retryDelayExpr", "retryDelayExpression");
 
 /// A state in the life of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,181 @@
+//! Schedules as code: what is there is made equal to what is wanted.
+
+mod difference;
+mod plan;
+
+use std::{collections::BTreeMap, fmt};
+
+use qstash_types::{DeliveryOptions, ScheduleId, ScheduleRecord};
+
+pub use self::{
+    difference::Difference,
+    plan::{Change, Plan, Step},
+};
+
+use crate::{
+    Error, InvalidInput, Message, Schedules, draft::valid, message::MessageParts, schedules::scheduled,
+};
+
+/// A schedule as it is to be, for [`Schedules::reconcile`]. A mistake in it is returned there, before anything is sent.
+///
+/// Unless [`paused`](Self::paused) or [`running`](Self::running) says otherwise, a schedule that is paused stays so.
+#[derive(Clone, Debug)]
+#[must_use = "a schedule does nothing until it is reconciled"]
+pub struct Schedule {
+    id: Result<ScheduleId, InvalidInput>,
+    cron: String,
+    message: Message,
+    activity: Option<Activity>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    Running,
+    Paused,
+}
+
+impl Activity {
+    fn of(record: &ScheduleRecord) -> Self {
+        if record.paused { Activity::Paused } else { Activity::Running }
+    }
+}
+
+impl Schedule {
+    /// A message that is published whenever the expression says so: see
+    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
+    pub fn new(
+        id: impl TryInto<ScheduleId, Error: fmt::Display>,
+        cron: impl AsRef<str>,
+        message: Message,
+    ) -> Self {
+        Self { id: valid("schedule id", id), cron: cron.as_ref().to_owned(), message, activity: None }
+    }
+
+    /// Lets the times of the schedule pass.
+    pub fn paused(self) -> Self {
+        Self { activity: Some(Activity::Paused), ..self }
+    }
+
+    /// Lets the schedule publish.
+    pub fn running(self) -> Self {
+        Self { activity: Some(Activity::Running), ..self }
+    }
+}
+
+impl Schedules {
+    /// Compares the schedules that are there with those that are wanted, and says what is to be done. Nothing is changed
+    /// until [`Plan::apply`] is called.
+    ///
+    /// Only schedules whose ids start with the prefix are looked at: those that are not wanted any more are deleted,
+    /// all others are left alone. End the prefix with a separator, or `billing` covers `billing2-report` as well.
+    ///
+    /// ```no_run
+    /// # async fn deploy(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
+    /// use qstash_client::{Message, Schedule};
+    ///
+    /// let plan = client
+    ///     .schedules()
+    ///     .reconcile(
+    ///         "billing-",
+    ///         [
+    ///             Schedule::new("billing-invoices", "0 4 1 * *", Message::to("https://api.example.com/invoices")),
+    ///             Schedule::new("billing-reminders", "0 9 * * 1-5", Message::to("https://api.example.com/remind")),
+    ///         ],
+    ///     )
+    ///     .await?;
+    /// println!("{plan}");
+    /// plan.apply().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Schedules are compared by what they mean, so that a second run finds nothing to do: expression, destination, body,
+    /// content type, forwarded headers, method, retries, retry delay, delay, callback URLs, labels, queue, flow control,
+    /// and whether body and headers are redacted. A timeout is compared as far as the server shows it.
+    ///
+    /// What the server does not show cannot be compared: the settings of callbacks, the values behind a redaction, and
+    /// headers of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
+    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Refused before anything is sent are an empty list, an id that occurs twice or does not start with
+    /// the prefix, and what [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert) refuses.
+    pub async fn reconcile(
+        &self,
+        prefix: impl AsRef<str>,
+        wanted: impl IntoIterator<Item = Schedule>,
+    ) -> Result<Plan, Error> {
+        let prefix: ScheduleId = valid("id prefix", prefix.as_ref())?;
+        let wanted = self.check(prefix.as_str(), wanted)?;
+        let mut existing = BTreeMap::new();
+        for record in self.list().await? {
+            if record.schedule_id.as_str().starts_with(prefix.as_str()) {
+                existing.insert(record.schedule_id.clone(), record);
+            }
+        }
+        let mut steps: Vec<_> =
+            wanted.into_iter().map(|(id, wanted)| wanted.step(existing.remove(&id), id)).collect();
+        let delete = |id| Step { id, change: Change::Delete, write: None, activity: None };
+        // The last, so that a plan that is cut short leaves too much rather than too little.
+        steps.extend(existing.into_keys().map(delete));
+        Ok(Plan { client: self.0.clone(), steps })
+    }
+
+    fn check(
+        &self,
+        prefix: &str,
+        wanted: impl IntoIterator<Item = Schedule>,
+    ) -> Result<BTreeMap<ScheduleId, Wanted>, InvalidInput> {
+        let mut checked = BTreeMap::new();
+        for Schedule { id, cron, message, activity } in wanted {
+            let id = id?;
+            let refused = |fault: &str| InvalidInput::new("schedule id", format!("{id} {fault}"));
+            if !id.as_str().starts_with(prefix) {
+                return Err(refused(&format!("does not start with {prefix}")));
+            }
+            let inside = |mistake: InvalidInput| mistake.inside(&format!("schedule {id}"));
+            let parts = scheduled(&self.0, id.clone(), &cron, message).map_err(inside)?;
+            let meaning = difference::meaning(&parts).map_err(inside)?;
+            if checked.contains_key(&id) {
+                return Err(refused("occurs twice"));
+            }
+            checked.insert(id, Wanted { parts, meaning, activity });
+        }
+        if checked.is_empty() {
+            return Err(InvalidInput::new("schedules", "the list is empty"));
+        }
+        Ok(checked)
+    }
+}
+
+/// A schedule without mistakes.
+struct Wanted {
+    parts: MessageParts,
+    meaning: DeliveryOptions,
+    activity: Option<Activity>,
+}
+
+impl Wanted {
+    fn step(self, existing: Option<ScheduleRecord>, id: ScheduleId) -> Step {
+        let Self { parts, meaning, activity } = self;
+        let Some(record) = existing else {
+            let activity = activity.filter(|activity| *activity == Activity::Paused);
+            return Step { id, change: Change::Create, write: Some(parts), activity };
+        };
+        let is = Activity::of(&record);
+        let activity = activity.unwrap_or(is);
+        let differences = difference::between(&record, &parts, &meaning);
+        if differences.is_empty() {
+            let (change, activity) = match activity {
+                same if same == is => (Change::Keep, None),
+                Activity::Paused => (Change::Pause, Some(activity)),
+                Activity::Running => (Change::Resume, Some(activity)),
+            };
+            return Step { id, change, write: None, activity };
+        }
+        // Nothing says whether a paused schedule stays so when it is replaced.
+        let is_certain = (is, activity) == (Activity::Running, Activity::Running);
+        let change = Change::Replace(differences);
+        Step { id, change, write: Some(parts), activity: (!is_certain).then_some(activity) }
+    }
+}
