@@ -245,6 +245,7 @@ async fn every_setting_that_the_server_shows_makes_a_difference() {
     }
     for (field, wire, value) in [
         ("cron", "cron", json!("1 4 * * *")),
+        ("retries", "retries", json!(5)),
         ("retry delay", "retryDelayExpression", json!("1000")),
         ("delay", "delay", json!(1)),
         ("callback", "callback", json!("https://h/cb")),
@@ -274,6 +275,16 @@ async fn redacted_values_are_taken_for_the_wanted_ones() {
     assert_eq!(differences(&there, message()).await, ["body", "header Authorization"]);
     let more = Redaction::body().and_all_headers();
     assert_eq!(differences(&there, message().redact(more.clone())).await, ["header X-A"]);
+
+    // What is there in plain text is not redacted yet, unless there is nothing to redact.
+    let mut plain = record("own-a");
+    plain["body"] = "x".into();
+    assert_eq!(
+        differences(&plain, Message::to("https://h/x").body("x").redact(Redaction::body())).await,
+        ["body"]
+    );
+    let empty = Message::to("https://h/x").redact(Redaction::body());
+    assert_eq!(differences(&record("own-a"), empty).await, [""; 0]);
 
     for content_type in ["text/plain", "REDACTED:0c"] {
         let there = json!({
