@@ -12,7 +12,7 @@ use crate::{
     filter::{Filter, filters},
     pages::{Page, absent_when_empty, listing},
     query::Query,
-    request::{Call, json, nothing},
+    request::{Call, json, nothing, or_default},
     resource::Resource,
 };
 
@@ -97,7 +97,7 @@ pub struct DeadLetters(Filter);
 #[non_exhaustive]
 pub struct Deleted {
     /// How many entries were deleted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub deleted: u64,
     /// Where the next call goes on; `None` when nothing is left.
     #[serde(default, deserialize_with = "absent_when_empty")]

@@ -94,12 +94,13 @@ impl FlowControlHandle {
     pub async fn pin(&self, limits: FlowLimits) -> Result<(), Error> {
         within_limits(limits)?;
         let mut query = Query::default();
-        for (name, value) in [
-            ("parallelism", limits.parallelism.map(|limit| u64::from(limit.get()))),
-            ("rate", limits.rate.map(|limit| u64::from(limit.get()))),
-            ("period", limits.period.map(duration::whole_seconds)),
-        ] {
-            value.into_iter().for_each(|value| query.add(name, value));
+        for (name, limit) in [("parallelism", limits.parallelism), ("rate", limits.rate)] {
+            if let Some(limit) = limit {
+                query.add(name, limit);
+            }
+        }
+        if let Some(period) = limits.period {
+            query.add("period", duration::whole_seconds(period));
         }
         self.0.call(|key| change(key, "pin").query(&query).once(), nothing).await
     }
@@ -142,7 +143,9 @@ impl FlowControlHandle {
 
     async fn send_unpin(&self, limits: &[&'static str]) -> Result<(), Error> {
         let mut query = Query::default();
-        limits.iter().for_each(|limit| query.add(limit, true));
+        for limit in limits {
+            query.add(limit, true);
+        }
         self.0.call(|key| change(key, "unpin").query(&query), nothing).await
     }
 }

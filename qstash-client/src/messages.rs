@@ -10,7 +10,7 @@ use crate::{
     Client, Error,
     filter::{Filter, filters, host_and_path},
     query::Query,
-    request::{Call, json, nothing},
+    request::{Call, json, nothing, or_default},
     resource::Resource,
 };
 
@@ -99,7 +99,7 @@ impl Messages {
     ) -> Result<u64, Error> {
         #[derive(Deserialize)]
         struct Answer {
-            #[serde(default)]
+            #[serde(default, deserialize_with = "or_default")]
             cancelled: u64,
         }
 

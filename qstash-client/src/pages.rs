@@ -9,7 +9,7 @@ use crate::{
     DecodeError, Error,
     error::Fault,
     filter::Filter,
-    request::{Call, json},
+    request::{Call, json, or_default},
 };
 
 /// A part of a listing, and where the next one begins.
@@ -20,17 +20,11 @@ pub struct Page<T> {
     /// What the page holds.
     // Each resource has a name of its own for it, and the log has had two.
     #[serde(alias = "messages", alias = "responses", alias = "logs", alias = "events")]
-    #[serde(default = "Vec::new", deserialize_with = "empty_when_null")]
+    #[serde(default = "Vec::new", deserialize_with = "or_default")]
     pub items: Vec<T>,
     /// Where the next page begins; `None` after the last one.
     #[serde(default, deserialize_with = "absent_when_empty")]
     pub cursor: Option<String>,
-}
-
-fn empty_when_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The end of a listing is an absent cursor in one place and an empty one in another.

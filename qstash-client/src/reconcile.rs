@@ -1,18 +1,19 @@
 //! Schedules as code: what is there is made equal to what is wanted.
 
 mod difference;
+mod plan;
 
 use std::{collections::BTreeMap, fmt};
 
-use qstash_types::{ScheduleId, ScheduleRecord};
+use qstash_types::{DeliveryOptions, ScheduleId, ScheduleRecord};
 
-pub use difference::Difference;
+pub use self::{
+    difference::Difference,
+    plan::{Change, Plan, Step},
+};
 
 use crate::{
-    Client, Error, InvalidInput, Message, Schedules,
-    draft::valid,
-    message::MessageParts,
-    schedules::{put, scheduled},
+    Error, InvalidInput, Message, Schedules, draft::valid, message::MessageParts, schedules::scheduled,
 };
 
 /// A schedule as it is to be, for [`Schedules::reconcile`]. A mistake in it is returned there, before anything is sent.
@@ -91,9 +92,9 @@ impl Schedules {
     /// content type, forwarded headers, method, retries, retry delay, delay, callback URLs, labels, queue, flow control,
     /// and whether body and headers are redacted. A timeout is compared as far as the server shows it.
     ///
-    /// What the server does not show cannot be compared: the settings of callbacks, headers of
-    /// [`Message::header`] for other purposes than these, and the values behind a redaction. To change nothing else than
-    /// those, replace the schedule by [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
+    /// What the server does not show cannot be compared: the settings of callbacks, the values behind a redaction, and
+    /// headers of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
+    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
     ///
     /// # Errors
     ///
@@ -112,10 +113,8 @@ impl Schedules {
                 existing.insert(record.schedule_id.clone(), record);
             }
         }
-        let mut steps = Vec::with_capacity(wanted.len());
-        for (id, wanted) in wanted {
-            steps.push(wanted.step(existing.remove(&id), id)?);
-        }
+        let mut steps: Vec<_> =
+            wanted.into_iter().map(|(id, wanted)| wanted.step(existing.remove(&id), id)).collect();
         let delete = |id| Step { id, change: Change::Delete, write: None, activity: None };
         // The last, so that a plan that is cut short leaves too much rather than too little.
         steps.extend(existing.into_keys().map(delete));
@@ -134,12 +133,13 @@ impl Schedules {
             if !id.as_str().starts_with(prefix) {
                 return Err(refused(&format!("does not start with {prefix}")));
             }
-            let parts = scheduled(&self.0, id.clone(), &cron, message)
-                .map_err(|mistake| mistake.inside(&format!("schedule {id}")))?;
+            let inside = |mistake: InvalidInput| mistake.inside(&format!("schedule {id}"));
+            let parts = scheduled(&self.0, id.clone(), &cron, message).map_err(inside)?;
+            let meaning = difference::meaning(&parts).map_err(inside)?;
             if checked.contains_key(&id) {
                 return Err(refused("occurs twice"));
             }
-            checked.insert(id, Wanted { parts, activity });
+            checked.insert(id, Wanted { parts, meaning, activity });
         }
         if checked.is_empty() {
             return Err(InvalidInput::new("schedules", "the list is empty"));
@@ -151,165 +151,31 @@ impl Schedules {
 /// A schedule without mistakes.
 struct Wanted {
     parts: MessageParts,
+    meaning: DeliveryOptions,
     activity: Option<Activity>,
 }
 
 impl Wanted {
-    fn step(self, existing: Option<ScheduleRecord>, id: ScheduleId) -> Result<Step, InvalidInput> {
-        let Self { parts, activity: wanted } = self;
+    fn step(self, existing: Option<ScheduleRecord>, id: ScheduleId) -> Step {
+        let Self { parts, meaning, activity } = self;
         let Some(record) = existing else {
-            let paused = wanted.filter(|wanted| *wanted == Activity::Paused);
-            return Ok(Step { id, change: Change::Create, write: Some(parts), activity: paused });
+            let activity = activity.filter(|activity| *activity == Activity::Paused);
+            return Step { id, change: Change::Create, write: Some(parts), activity };
         };
-        let now = Activity::of(&record);
-        let wanted = wanted.unwrap_or(now);
-        let differences = difference::between(&record, &parts)?;
+        let is = Activity::of(&record);
+        let activity = activity.unwrap_or(is);
+        let differences = difference::between(&record, &parts, &meaning);
         if differences.is_empty() {
-            let (change, activity) = match wanted {
-                _ if wanted == now => (Change::Keep, None),
-                Activity::Paused => (Change::Pause, Some(wanted)),
-                Activity::Running => (Change::Resume, Some(wanted)),
+            let (change, activity) = match activity {
+                same if same == is => (Change::Keep, None),
+                Activity::Paused => (Change::Pause, Some(activity)),
+                Activity::Running => (Change::Resume, Some(activity)),
             };
-            return Ok(Step { id, change, write: None, activity });
+            return Step { id, change, write: None, activity };
         }
-        // Whether a schedule that is replaced stays paused is the server's secret.
-        let certain = now == Activity::Running && wanted == now;
-        let activity = (!certain).then_some(wanted);
-        Ok(Step { id, change: Change::Replace(differences), write: Some(parts), activity })
-    }
-}
-
-/// What makes the schedules that are there equal to those that are wanted: see [`Schedules::reconcile`].
-///
-/// `Display` lists it, a line for each schedule. Neither bodies nor values of headers are shown.
-#[derive(Clone)]
-#[must_use = "nothing is changed until the plan is applied"]
-pub struct Plan {
-    client: Client,
-    steps: Vec<Step>,
-}
-
-/// What a [`Plan`] does about one schedule.
-#[derive(Clone)]
-pub struct Step {
-    id: ScheduleId,
-    change: Change,
-    write: Option<MessageParts>,
-    activity: Option<Activity>,
-}
-
-/// What becomes of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// It is made.
-    Create,
-    /// It is replaced, since it differs in this.
-    Replace(Vec<Difference>),
-    /// It is paused.
-    Pause,
-    /// It is resumed.
-    Resume,
-    /// It is deleted.
-    Delete,
-    /// It is as it should be.
-    Keep,
-}
-
-impl Plan {
-    /// What is done about each schedule, in this order.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.steps.iter().all(|step| step.change == Change::Keep)
-    }
-
-    /// Does what the plan says, and stops at the first step that fails. A plan may be applied again.
-    ///
-    /// A paused schedule that is replaced may publish once before it is paused again.
-    ///
-    /// # Errors
-    ///
-    /// See [`Error`].
-    pub async fn apply(&self) -> Result<(), Error> {
-        for step in &self.steps {
-            step.carry_out(&self.client).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Step {
-    /// The schedule.
-    pub fn id(&self) -> &ScheduleId {
-        &self.id
-    }
-
-    /// What becomes of it.
-    pub fn change(&self) -> &Change {
-        &self.change
-    }
-
-    async fn carry_out(&self, client: &Client) -> Result<(), Error> {
-        let schedule = client.schedule(&self.id);
-        if let Some(parts) = &self.write {
-            put(client, parts.clone()).await?;
-        }
-        match self.activity {
-            Some(Activity::Paused) => schedule.pause().await?,
-            Some(Activity::Running) => schedule.resume().await?,
-            None => {}
-        }
-        if self.change == Change::Delete {
-            match schedule.delete().await {
-                // Somebody was faster.
-                Err(error) if error.status() == Some(http::StatusCode::NOT_FOUND) => {}
-                answer => answer?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for step in &self.steps {
-            write!(f, "{separator}{step}")?;
-            separator = "\n";
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id.as_str().escape_debug();
-        match &self.change {
-            Change::Create => write!(f, "create  {id}"),
-            Change::Replace(differences) => {
-                let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
-                write!(f, "replace {id}: {}", differences.join(", "))
-            }
-            Change::Pause => write!(f, "pause   {id}"),
-            Change::Resume => write!(f, "resume  {id}"),
-            Change::Delete => write!(f, "delete  {id}"),
-            Change::Keep => write!(f, "keep    {id}"),
-        }
-    }
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.steps).finish()
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("id", &self.id).field("change", &self.change).finish_non_exhaustive()
+        // Nothing says whether a paused schedule stays so when it is replaced.
+        let is_certain = (is, activity) == (Activity::Running, Activity::Running);
+        let change = Change::Replace(differences);
+        Step { id, change, write: Some(parts), activity: (!is_certain).then_some(activity) }
     }
 }

@@ -8,7 +8,7 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
 use qstash_types::{Deduplication, DeduplicationId};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use crate::{InvalidInput, error::Fault, message::MessageParts, query::Query};
 
@@ -109,6 +109,15 @@ impl Call {
 /// Reads an answer that is JSON.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     Ok(serde_json::from_slice(body)?)
+}
+
+/// Reads a value of an answer; `null` is the default.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Passes over an answer that says no more than its status.

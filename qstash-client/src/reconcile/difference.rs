@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use qstash_types::{
-    DeliveryOptions, FlowControl, FlowLimits, Headers, Label, Method, ScheduleRecord, Start, canonical,
-    duration, header, without_secrets,
+    DeliveryOptions, FlowControl, FlowLimits, Headers, Label, Method, QueueName, RetryDelay, ScheduleRecord,
+    Start, canonical, duration, header, without_secrets,
 };
 
 use crate::{InvalidInput, message::MessageParts};
@@ -48,16 +48,18 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares a schedule that is there with one that is wanted.
+/// What the headers of a schedule mean: those that the caller wrote count as well, and all spellings of a value are one.
+pub(super) fn meaning(wanted: &MessageParts) -> Result<DeliveryOptions, InvalidInput> {
+    DeliveryOptions::from_headers(&wanted.to_headers()?).map_err(|fault| InvalidInput::new("header", fault))
+}
+
+/// Compares a schedule that is there with one that is wanted, and its [`meaning`].
 pub(super) fn between(
     record: &ScheduleRecord,
     wanted: &MessageParts,
-) -> Result<Vec<Difference>, InvalidInput> {
-    // Whatever was said in plain headers counts as well, and all spellings of a value are one.
-    let headers = wanted.to_headers()?;
-    let options =
-        DeliveryOptions::from_headers(&headers).map_err(|fault| InvalidInput::new("header", fault))?;
-    let cron = headers.get(header::CRON).and_then(|cron| cron.to_str().ok()).unwrap_or_default();
+    options: &DeliveryOptions,
+) -> Vec<Difference> {
+    let cron = wanted.headers.get(header::CRON).and_then(|cron| cron.to_str().ok()).unwrap_or_default();
     let settings = &options.settings;
     let mut found = Findings::default();
 
@@ -73,11 +75,10 @@ pub(super) fn between(
     if let Some(retries) = record.retries {
         found.text("retries", retries.to_string(), settings.retries.unwrap_or(DEFAULT_RETRIES).to_string());
     }
-    let retry_delay = settings.retry_delay.as_ref().map(|delay| delay.as_str());
     found.text(
         "retry delay",
         without_blanks(record.retry_delay.as_deref().unwrap_or_default()),
-        without_blanks(retry_delay.unwrap_or_default()),
+        without_blanks(settings.retry_delay.as_ref().map_or("", RetryDelay::as_str)),
     );
     let delay = match options.start {
         Some(Start::After(delay)) => Some(delay),
@@ -88,26 +89,24 @@ pub(super) fn between(
     if let (Some(is), Some(wanted)) = (record.timeout, settings.timeout) {
         found.text("timeout", seconds(Some(is)), seconds(Some(wanted)));
     }
-    let url = |target: &Option<qstash_types::CallbackTarget>| {
-        target.as_ref().map_or_else(String::new, |target| target.url.to_string())
-    };
-    found.url("callback", record.callback.as_deref().unwrap_or_default(), &url(&options.callback));
-    found.url(
-        "failure callback",
-        record.failure_callback.as_deref().unwrap_or_default(),
-        &url(&options.failure_callback),
-    );
+    for (field, is, wanted) in [
+        ("callback", &record.callback, &options.callback),
+        ("failure callback", &record.failure_callback, &options.failure_callback),
+    ] {
+        let wanted = wanted.as_ref().map_or("", |target| target.url.as_str());
+        found.url(field, is.as_deref().unwrap_or_default(), wanted);
+    }
     let shown_labels = if record.labels.is_empty() { record.label.as_slice() } else { &record.labels };
     found.text("labels", labels(shown_labels), labels(&options.labels));
     found.text(
         "queue",
-        record.queue.as_ref().map_or("", |queue| queue.as_str()),
-        options.queue.as_ref().map_or("", |queue| queue.as_str()),
+        record.queue.as_ref().map_or("", QueueName::as_str),
+        options.queue.as_ref().map_or("", QueueName::as_str),
     );
     found.text("flow control", shown_flow_control(record), flow_control(settings.flow_control.as_ref()));
-    found.body(record, wanted, &options);
-    found.headers(record, &options);
-    Ok(found.0)
+    found.body(record, wanted, options);
+    found.headers(record, options);
+    found.0
 }
 
 #[derive(Default)]

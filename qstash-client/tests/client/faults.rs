@@ -2,19 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    future::pending,
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
-use futures_util::future::{BoxFuture, FutureExt};
-use http::StatusCode;
-use qstash_client::{Client, Error, Message, RetryPolicy};
+use qstash_client::{Client, RetryPolicy};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use crate::support::{http_answer, is_complete};
+use crate::{
+    support::{Answer, Script, http_answer, http_client, is_complete, not_sent, ok},
+    verbs::{self, Failure, Got, Twice, Verb},
+};
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +32,8 @@ enum Fault {
     ClosedInTheHead,
     /// The same in the middle of the body of the answer.
     ClosedInTheBody,
-    /// The request is carried out, and never answered.
-    Silent,
     /// The request is carried out, and an odd answer comes.
-    Odd(&'static str),
+    Odd(Odd),
     /// The request is not carried out.
     Refused(&'static str, &'static str),
     /// The request is carried out, and an error is answered.
@@ -41,14 +42,37 @@ enum Fault {
     Dripping,
 }
 
-/// What the caller gets in the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Got {
-    Success,
-    NoAnswer,
-    Timeout,
-    Status(u16),
-    NotUnderstood,
+/// What comes instead of the answer.
+#[derive(Clone, Copy, Debug)]
+enum Odd {
+    Page,
+    /// All of the answer but its end.
+    Truncated,
+    /// An answer of the same shape with something else in it.
+    OtherTypes,
+    Text,
+    Nothing,
+}
+
+impl Odd {
+    fn instead_of(self, answer: &str) -> String {
+        match self {
+            Odd::Page => "<!doctype html><title>Welcome</title>".into(),
+            Odd::Truncated => answer.chars().take(answer.len().saturating_sub(1)).collect(),
+            Odd::OtherTypes => serde_json::from_str(answer)
+                .map_or_else(|_| "7".into(), |answer| other_types(answer).to_string()),
+            Odd::Text => r#""text""#.into(),
+            Odd::Nothing => String::new(),
+        }
+    }
+}
+
+fn other_types(value: Value) -> Value {
+    match value {
+        Value::Array(list) if !list.is_empty() => list.into_iter().map(other_types).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, other_types(value))).collect(),
+        _ => json!([[7]]),
+    }
 }
 
 /// When a call is repeated.
@@ -79,8 +103,6 @@ fn cases() -> Vec<Case> {
         case(Fault::ClosedInstead, Got::NoAnswer, true, IfHarmless),
         case(Fault::ClosedInTheHead, Got::NoAnswer, true, IfHarmless),
         case(Fault::ClosedInTheBody, Got::NoAnswer, true, IfHarmless),
-        // The deadline is over by then.
-        case(Fault::Silent, Got::Timeout, true, Never),
         case(Fault::Dripping, Got::Success, false, Never),
         case(limited(""), Got::Status(429), false, Always),
         case(limited("retry-after: 0\r\n"), Got::Status(429), false, Always),
@@ -98,115 +120,49 @@ fn cases() -> Vec<Case> {
         case(Fault::Refused("401 Unauthorized", ""), Got::Status(401), false, Never),
         case(Fault::Broken("500 Internal Server Error"), Got::Status(500), true, IfHarmless),
         case(Fault::Broken("502 Bad Gateway"), Got::Status(502), true, IfHarmless),
-        case(Fault::Odd("<!doctype html><title>Welcome</title>"), Got::NotUnderstood, true, Never),
-        case(Fault::Odd(r#"[{"messageId":"msg_"#), Got::NotUnderstood, true, Never),
-        case(Fault::Odd(r#"{"messageId":7,"current":7,"next":7}"#), Got::NotUnderstood, true, Never),
-        case(Fault::Odd(r#""text""#), Got::NotUnderstood, true, Never),
-        case(Fault::Odd(""), Got::NotUnderstood, true, Never),
+        case(Fault::Odd(Odd::Page), Got::NotUnderstood, true, Never),
+        case(Fault::Odd(Odd::Truncated), Got::NotUnderstood, true, Never),
+        case(Fault::Odd(Odd::OtherTypes), Got::NotUnderstood, true, Never),
+        case(Fault::Odd(Odd::Text), Got::NotUnderstood, true, Never),
+        case(Fault::Odd(Odd::Nothing), Got::NotUnderstood, true, Never),
     ]
 }
 
-/// A call of the API.
-struct Verb {
-    name: &'static str,
-    /// Whether it may arrive twice.
-    harmless: bool,
-    answer: &'static str,
-    call: fn(Client) -> BoxFuture<'static, Result<(), Failure>>,
-}
+impl Case {
+    /// What a verb makes of the fault when it is over, if it ever is.
+    fn outcome_of(&self, verb: &Verb) -> Result<(), Failure> {
+        match self.fault {
+            Fault::Dripping => Ok(()),
+            Fault::Odd(_) if verb.answer.is_empty() => Ok(()),
+            _ => Err(Failure { got: self.got, ambiguous: self.ambiguous }),
+        }
+    }
 
-/// What a failure tells.
-#[derive(Debug, PartialEq, Eq)]
-struct Failure {
-    got: Got,
-    ambiguous: bool,
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        let got = match error {
-            Error::Transport(_) if error.is_timeout() => Got::Timeout,
-            Error::Transport(_) => Got::NoAnswer,
-            Error::Decode(_) => Got::NotUnderstood,
-            _ => Got::Status(error.status().map_or(0, |status: StatusCode| status.as_u16())),
-        };
-        Self { got, ambiguous: error.is_ambiguous() }
+    /// How often a verb is sent that may be repeated once.
+    fn calls_of(&self, verb: &Verb) -> usize {
+        match self.repeated {
+            Repeated::Always => 2,
+            Repeated::IfHarmless if verb.twice != Twice::Harmful => 2,
+            _ => 1,
+        }
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        (&error).into()
-    }
-}
-
-fn message() -> Message {
-    Message::to("https://example.com").text("hello")
-}
-
-async fn publish(client: Client, message: Message) -> Result<(), Failure> {
-    client.publish(message).await?;
-    Ok(())
-}
-
-async fn batch(client: Client, message: Message) -> Result<(), Failure> {
-    let outcome = client.batch([message]).await?;
-    match &outcome.results()[0] {
-        Ok(_) => Ok(()),
-        Err(failed) => Err(failed.error().unwrap().into()),
-    }
-}
-
-fn verbs() -> Vec<Verb> {
-    const RECEIPT: &str = r#"{"messageId":"msg_1"}"#;
-    const RECEIPTS: &str = r#"[{"messageId":"msg_1"}]"#;
-    vec![
-        Verb {
-            name: "publish",
-            harmless: true,
-            answer: RECEIPT,
-            call: |client| publish(client, message()).boxed(),
-        },
-        Verb {
-            name: "publish without deduplication",
-            harmless: false,
-            answer: RECEIPT,
-            call: |client| publish(client, message().without_deduplication()).boxed(),
-        },
-        Verb {
-            name: "enqueue",
-            harmless: true,
-            answer: RECEIPT,
-            call: |client| publish(client, message().in_queue("q")).boxed(),
-        },
-        Verb {
-            name: "batch",
-            harmless: true,
-            answer: RECEIPTS,
-            call: |client| batch(client, message()).boxed(),
-        },
-        Verb {
-            name: "batch without deduplication",
-            harmless: false,
-            answer: RECEIPTS,
-            call: |client| batch(client, message().without_deduplication()).boxed(),
-        },
-    ]
-}
+/// Shared, since setting it up takes longer than a call. Each call has a connection of its own.
+static HTTP: LazyLock<reqwest::Client> =
+    LazyLock::new(|| http_client().pool_max_idle_per_host(0).build().unwrap());
 
 /// A server that breaks on its first calls.
 struct Server {
     url: String,
-    /// How long the client may take: long enough for a busy machine, except where nothing is ever answered.
-    deadline: Duration,
     seen: Arc<Mutex<Seen>>,
 }
 
 #[derive(Default)]
 struct Seen {
     connections: usize,
-    /// How often each message was enqueued, by its deduplication id. Without one, the same message counts every time.
-    enqueued: BTreeMap<String, usize>,
+    /// How often each request was carried out, by its deduplication id. Without one, the same request counts every time.
+    carried_out: BTreeMap<String, usize>,
 }
 
 impl Server {
@@ -226,22 +182,21 @@ impl Server {
                 tokio::spawn(serve(stream, fault, answer, state.clone()));
             }
         });
-        let deadline = Duration::from_millis(if let Fault::Silent = fault { 300 } else { 30_000 });
-        Self { url, deadline, seen }
+        Self { url, seen }
     }
 
     fn client(&self, retries: u32) -> Client {
         let policy = RetryPolicy::default().retries(retries).first_wait(Duration::ZERO);
-        let builder = Client::builder().base_url(&*self.url).token("t").retry(policy);
-        builder.timeout(self.deadline).build().unwrap()
+        let builder = Client::builder().base_url(&*self.url).token("t").http_client(HTTP.clone());
+        builder.retry(policy).build().unwrap()
     }
 
     fn sent(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
 
-    fn enqueued(&self) -> usize {
-        self.seen.lock().unwrap().enqueued.values().sum()
+    fn carried_out(&self) -> usize {
+        self.seen.lock().unwrap().carried_out.values().sum()
     }
 }
 
@@ -255,7 +210,7 @@ async fn serve(mut stream: TcpStream, fault: Option<Fault>, answer: &str, seen: 
             return;
         }
     }
-    let whole = |body: &str| ok(body).into_bytes();
+    let whole = |body: &str| answered(body).into_bytes();
     let answer = match fault {
         Some(Fault::ClosedBefore) => return,
         Some(Fault::Refused(status, headers)) => {
@@ -271,8 +226,7 @@ async fn serve(mut stream: TcpStream, fault: Option<Fault>, answer: &str, seen: 
                     answer.truncate(answer.len() - 3);
                     answer
                 }
-                Some(Fault::Silent) => return std::future::pending().await,
-                Some(Fault::Odd(body)) => whole(body),
+                Some(Fault::Odd(odd)) => whole(&odd.instead_of(answer)),
                 Some(Fault::Broken(status)) => http_answer(status, "content-length: 0\r\n", "").into_bytes(),
                 _ => whole(answer),
             }
@@ -285,11 +239,11 @@ async fn serve(mut stream: TcpStream, fault: Option<Fault>, answer: &str, seen: 
     }
 }
 
-fn ok(body: &str) -> String {
+fn answered(body: &str) -> String {
     http_answer("200 OK", &format!("connection: close\r\ncontent-length: {}\r\n", body.len()), body)
 }
 
-/// Enqueues the message of a request, unless it is there already.
+/// Counts a request, unless it is one for a message that is there already.
 fn carry_out(request: &[u8], seen: &Mutex<Seen>) {
     let text = String::from_utf8_lossy(request);
     let id = text.split_once("upstash-deduplication-id").map(|(_, rest)| {
@@ -300,43 +254,52 @@ fn carry_out(request: &[u8], seen: &Mutex<Seen>) {
     });
     let mut seen = seen.lock().unwrap();
     match id {
-        Some(id) => seen.enqueued.insert(id, 1).map_or((), drop),
-        None => *seen.enqueued.entry(String::new()).or_default() += 1,
+        Some(id) => seen.carried_out.insert(id, 1).map_or((), drop),
+        None => *seen.carried_out.entry(String::new()).or_default() += 1,
     }
 }
 
 #[tokio::test]
 async fn for_each_verb_and_fault_the_caller_learns_what_happened_and_nothing_is_sent_too_often() {
-    for verb in verbs() {
-        for Case { fault, got, ambiguous, repeated } in cases() {
-            let name = format!("{}, {fault:?}", verb.name);
-            let server = Server::start(fault, usize::MAX, verb.answer).await;
+    for verb in verbs::all() {
+        for case in cases() {
+            let name = format!("{}, {:?}", verb.name, case.fault);
+            let server = Server::start(case.fault, usize::MAX, verb.answer).await;
             let outcome = (verb.call)(server.client(1)).await;
-            let expected = if got == Got::Success { Ok(()) } else { Err(Failure { got, ambiguous }) };
-            assert_eq!(outcome, expected, "{name}");
-            let twice = match repeated {
-                Repeated::Always => true,
-                Repeated::IfHarmless => verb.harmless,
-                Repeated::Never => false,
-            };
-            assert_eq!(server.sent(), if twice { 2 } else { 1 }, "{name}");
-            assert!(server.enqueued() <= 1, "{name}");
+            assert_eq!(outcome, case.outcome_of(&verb), "{name}");
+            assert_eq!(server.sent(), case.calls_of(&verb), "{name}");
+            if verb.twice != Twice::Harmless {
+                assert!(server.carried_out() <= 1, "{name}");
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn a_message_exists_exactly_once_when_the_fault_is_over() {
-    for verb in verbs().iter().filter(|verb| verb.harmless) {
-        for Case { fault, repeated, .. } in cases() {
-            let name = format!("{}, {fault:?}", verb.name);
-            let server = Server::start(fault, 1, verb.answer).await;
-            let outcome = (verb.call)(server.client(1)).await;
-            if repeated != Repeated::Never {
-                assert_eq!(outcome, Ok(()), "{name}");
-                assert_eq!(server.enqueued(), 1, "{name}");
-            }
+    for verb in verbs::all().iter().filter(|verb| verb.twice == Twice::Deduplicated) {
+        for case in cases().iter().filter(|case| case.repeated != Repeated::Never) {
+            let name = format!("{}, {:?}", verb.name, case.fault);
+            let server = Server::start(case.fault, 1, verb.answer).await;
+            assert_eq!((verb.call)(server.client(1)).await, Ok(()), "{name}");
+            assert_eq!(server.carried_out(), 1, "{name}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_never_answered_ends_at_its_deadline_and_is_not_repeated() {
+    for verb in verbs::all() {
+        let server = Script::default();
+        let sent = server.clone();
+        let silent = tower::service_fn(move |request| {
+            sent.note(request);
+            pending::<Answer>()
+        });
+        let client = Client::builder().base_url("http://qstash.example").token("t").transport(silent);
+        let outcome = (verb.call)(client.timeout(Duration::from_secs(60)).build().unwrap()).await;
+        assert_eq!(outcome, Err(Failure { got: Got::Timeout, ambiguous: true }), "{}", verb.name);
+        assert_eq!(server.requests().len(), 1, "{}", verb.name);
     }
 }
 
@@ -345,19 +308,24 @@ async fn a_connection_that_is_refused_may_be_tried_again_by_every_verb() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    for verb in verbs() {
-        let client =
-            Client::builder().base_url(&*url).token("t").retry(RetryPolicy::never()).build().unwrap();
-        let failure = (verb.call)(client).await.unwrap_err();
+    for verb in verbs::all() {
+        let client = Client::builder().base_url(&*url).token("t").http_client(HTTP.clone());
+        let failure = (verb.call)(client.retry(RetryPolicy::never()).build().unwrap()).await.unwrap_err();
         assert_eq!(failure, Failure { got: Got::NoAnswer, ambiguous: false }, "{}", verb.name);
+
+        let server = Script::new([not_sent(), ok(verb.answer)]);
+        let client = server.builder().retry(RetryPolicy::default().first_wait(Duration::ZERO));
+        assert_eq!((verb.call)(client.build().unwrap()).await, Ok(()), "{}", verb.name);
+        assert_eq!(server.requests().len(), 2, "{}", verb.name);
     }
 }
 
 #[tokio::test]
 async fn a_connection_closed_after_the_answer_does_no_harm() {
-    for verb in verbs() {
+    for verb in verbs::all() {
         let server = Server::start(Fault::Dripping, 0, verb.answer).await;
-        let client = server.client(0);
+        let client = Client::builder().base_url(&*server.url).token("t").retry(RetryPolicy::never());
+        let client = client.build().unwrap();
         for _ in 0..3 {
             assert_eq!((verb.call)(client.clone()).await, Ok(()), "{}", verb.name);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use qstash_client::FlowLimits;
 
-use crate::support::{Script, interrupted, ok};
+use crate::support::{Script, ok};
 
 const RECORD: &str = r#"{"flowControlKey":"k","waitListSize":7,"parallelismMax":5,"parallelismCount":1,"rateMax":10,
     "rateCount":3,"ratePeriod":60,"ratePeriodStart":1708000000,"isPaused":true,"isPinnedParallelism":false,
@@ -97,16 +97,4 @@ async fn the_parallelism_of_the_account_is_read() {
     let parallelism = server.client().global_parallelism().await.unwrap();
     assert_eq!((parallelism.parallelism_max, parallelism.parallelism_count), (500, 3));
     assert_eq!(target(&server), "GET /v2/globalParallelism");
-}
-
-#[tokio::test]
-async fn what_begins_a_period_is_not_repeated_when_its_answer_was_lost() {
-    let server = Script::new([interrupted()]);
-    assert!(server.client().flow_control("k").reset_rate().await.unwrap_err().is_ambiguous());
-    assert_eq!(server.requests().len(), 1);
-
-    let limits = FlowLimits::default().rate(1);
-    let server = Script::new([interrupted()]);
-    assert!(server.client().flow_control("k").pin(limits).await.unwrap_err().is_ambiguous());
-    assert_eq!(server.requests().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use qstash_client::{LogState, Logs};
+use qstash_client::LogState;
 
 use crate::support::{Script, ok};
 
@@ -73,23 +73,4 @@ async fn the_entries_of_a_message_come_together_when_they_are_asked_for_by_messa
     assert_eq!(page.cursor.as_deref(), Some("1-0"));
     assert_eq!((page.items[0].message_id.as_str(), page.items[0].entries.len()), ("msg_1", 2));
     assert_eq!(target(&server), "/v2/logs?label=a&groupBy=messageId");
-}
-
-#[tokio::test]
-async fn a_filter_that_selects_nothing_in_particular_is_refused() {
-    let refused: [fn(Logs) -> Logs; 7] = [
-        |logs| logs.message(""),
-        |logs| logs.messages([""; 0]),
-        |logs| logs.messages(["msg_1", " "]),
-        |logs| logs.state(""),
-        |logs| logs.host(" "),
-        |logs| logs.path(""),
-        |logs| logs.cursor(""),
-    ];
-    for filter in refused {
-        let server = Script::default();
-        filter(server.client().logs()).list().await.unwrap_err();
-        filter(server.client().logs()).by_message().list().await.unwrap_err();
-        assert!(server.requests().is_empty());
-    }
 }

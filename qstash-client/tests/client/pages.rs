@@ -2,7 +2,7 @@
 
 use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
-use qstash_client::{DeadLetter, Error};
+use qstash_client::Error;
 
 use crate::support::{Answer, Script, ok, status};
 
@@ -20,39 +20,37 @@ fn queries(server: &Script) -> Vec<String> {
     requests.iter().map(|request| request.uri().query().unwrap_or_default().to_owned()).collect()
 }
 
-fn letters(server: &Script) -> impl Stream<Item = Result<DeadLetter, Error>> + Send + Unpin + use<> {
-    server.client().dlq().label("a").stream()
-}
-
-fn id(letter: DeadLetter) -> String {
-    letter.message.message_id.to_string()
+/// The messages of the dead letter queue that have a label, as a stream of their ids.
+fn ids(server: &Script) -> impl Stream<Item = Result<String, Error>> + Send + Unpin + use<> {
+    let letters = server.client().dlq().label("a").stream();
+    letters.map_ok(|letter| letter.message.message_id.to_string())
 }
 
 #[tokio::test]
 async fn a_stream_goes_through_all_pages_and_ends() {
     let server =
         Script::new([page(&["msg_1", "msg_2"], "1-1"), page(&["msg_3"], "1-2"), page(&["msg_4"], "")]);
-    let mut letters = letters(&server).map_ok(id);
-    let mut ids = Vec::new();
-    while let Some(id) = letters.try_next().await.unwrap() {
-        ids.push(id);
+    let mut ids = ids(&server);
+    let mut seen = Vec::new();
+    while let Some(id) = ids.try_next().await.unwrap() {
+        seen.push(id);
     }
-    assert_eq!(ids, ["msg_1", "msg_2", "msg_3", "msg_4"]);
+    assert_eq!(seen, ["msg_1", "msg_2", "msg_3", "msg_4"]);
     assert_eq!(queries(&server), ["label=a", "label=a&cursor=1-1", "label=a&cursor=1-2"]);
-    assert!(letters.try_next().await.unwrap().is_none());
+    assert!(ids.try_next().await.unwrap().is_none());
     assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn nothing_is_read_before_it_is_needed() {
     let server = Script::new([page(&["msg_1", "msg_2"], "1-1"), page(&["msg_3"], "")]);
-    let mut letters = letters(&server);
+    let mut ids = ids(&server);
     assert_eq!(server.requests().len(), 0);
     for calls in [1, 1, 2] {
-        letters.try_next().await.unwrap().unwrap();
+        ids.try_next().await.unwrap().unwrap();
         assert_eq!(server.requests().len(), calls);
     }
-    assert!(letters.try_next().await.unwrap().is_none());
+    assert!(ids.try_next().await.unwrap().is_none());
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -60,19 +58,19 @@ async fn nothing_is_read_before_it_is_needed() {
 async fn an_empty_page_with_a_cursor_is_not_the_end() {
     let server =
         Script::new([page(&[], "1-1"), page(&[], "1-2"), page(&["msg_1"], ""), page(&["msg_2"], "")]);
-    let letters: Vec<_> = letters(&server).map_ok(id).try_collect().await.unwrap();
-    assert_eq!(letters, ["msg_1"]);
+    let ids: Vec<_> = ids(&server).try_collect().await.unwrap();
+    assert_eq!(ids, ["msg_1"]);
     assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn an_error_is_yielded_once_and_is_the_end() {
     let server = Script::new([page(&["msg_1"], "1-1"), status(400, "odd"), page(&["msg_2"], "")]);
-    let mut letters = letters(&server);
-    letters.next().await.unwrap().unwrap();
-    assert_eq!(letters.next().await.unwrap().unwrap_err().status().unwrap(), 400);
-    assert!(letters.next().await.is_none());
-    assert!(letters.next().await.is_none());
+    let mut ids = ids(&server);
+    ids.next().await.unwrap().unwrap();
+    assert_eq!(ids.next().await.unwrap().unwrap_err().status().unwrap(), 400);
+    assert!(ids.next().await.is_none());
+    assert!(ids.next().await.is_none());
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -88,7 +86,7 @@ async fn a_mistake_in_a_filter_is_the_only_item() {
 #[tokio::test]
 async fn a_server_that_gives_the_same_cursor_again_is_not_asked_for_ever() {
     let server = Script::new([page(&["msg_1"], "1-1"), page(&["msg_2"], "1-1"), page(&["msg_3"], "1-1")]);
-    let items: Vec<_> = letters(&server).map_ok(id).collect().await;
+    let items: Vec<_> = ids(&server).collect().await;
     assert_eq!(items.len(), 3);
     assert_eq!(items[1].as_ref().unwrap(), "msg_2");
     let error = items[2].as_ref().unwrap_err();
@@ -108,12 +106,12 @@ async fn a_stream_begins_where_the_listing_was_told_to() {
 #[tokio::test]
 async fn a_stream_can_be_left_and_taken_up_again() {
     let server = Script::new([page(&["msg_1"], "1-1"), page(&["msg_2"], "")]);
-    let mut letters = letters(&server);
-    assert_eq!(id(letters.next().await.unwrap().unwrap()), "msg_1");
+    let mut ids = ids(&server);
+    assert_eq!(ids.next().await.unwrap().unwrap(), "msg_1");
     // Dropped before it was polled for the first time.
-    drop(letters.next());
-    let next = tokio::spawn(async move { letters.next().await });
-    assert_eq!(id(next.await.unwrap().unwrap().unwrap()), "msg_2");
+    drop(ids.next());
+    let next = tokio::spawn(async move { ids.next().await });
+    assert_eq!(next.await.unwrap().unwrap().unwrap(), "msg_2");
 }
 
 #[tokio::test]

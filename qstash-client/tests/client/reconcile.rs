@@ -218,7 +218,7 @@ async fn what_means_the_same_is_no_difference() {
 #[tokio::test]
 async fn every_setting_that_the_server_shows_makes_a_difference() {
     let message = || Message::to("https://h/x");
-    let cases = [
+    let cases = vec![
         ("destination", Message::to("https://h/x?a=1")),
         ("destination", Message::to_url_group("team")),
         ("method", message().method(Method::GET)),
@@ -245,6 +245,7 @@ async fn every_setting_that_the_server_shows_makes_a_difference() {
     }
     for (field, wire, value) in [
         ("cron", "cron", json!("1 4 * * *")),
+        ("retries", "retries", json!(5)),
         ("retry delay", "retryDelayExpression", json!("1000")),
         ("delay", "delay", json!(1)),
         ("callback", "callback", json!("https://h/cb")),
@@ -275,6 +276,16 @@ async fn redacted_values_are_taken_for_the_wanted_ones() {
     let more = Redaction::body().and_all_headers();
     assert_eq!(differences(&there, message().redact(more.clone())).await, ["header X-A"]);
 
+    // What is there in plain text is not redacted yet, unless there is nothing to redact.
+    let mut plain = record("own-a");
+    plain["body"] = "x".into();
+    assert_eq!(
+        differences(&plain, Message::to("https://h/x").body("x").redact(Redaction::body())).await,
+        ["body"]
+    );
+    let empty = Message::to("https://h/x").redact(Redaction::body());
+    assert_eq!(differences(&record("own-a"), empty).await, [""; 0]);
+
     for content_type in ["text/plain", "REDACTED:0c"] {
         let there = json!({
             "scheduleId": "own-a", "cron": "0 4 * * *", "destination": "https://h/x", "createdAt": 1,
@@ -304,7 +315,7 @@ async fn the_defaults_of_the_client_are_a_part_of_what_is_wanted() {
 
 #[tokio::test]
 async fn nothing_is_deleted_by_accident() {
-    let refused: [(&str, Vec<Schedule>, &str); 9] = [
+    let refused: [(&str, Vec<Schedule>, &str); 10] = [
         ("own-", vec![], "invalid schedules: the list is empty"),
         ("", vec![wanted("own-a")], "invalid id prefix: "),
         (" ", vec![wanted("own-a")], "invalid id prefix: "),
@@ -313,6 +324,15 @@ async fn nothing_is_deleted_by_accident() {
         ("own-", vec![wanted("own-a"), wanted("own-a")], "invalid schedule id: own-a occurs twice"),
         ("own-", vec![wanted("")], "invalid schedule id: "),
         ("own-", vec![Schedule::new("own-a", "", Message::to("https://h"))], "invalid schedule own-a cron: "),
+        (
+            "own-",
+            vec![Schedule::new(
+                "own-a",
+                "0 4 * * *",
+                Message::to("https://h").header("Upstash-Retries", "x"),
+            )],
+            "invalid schedule own-a header: upstash-retries: ",
+        ),
         (
             "own-",
             vec![Schedule::new("own-a", "0 4 * * *", Message::to("h"))],

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::{BoxFuture, FutureExt};
 use http::{Method, StatusCode};
-use qstash_client::{Message, MessageOptions, RunState};
+use qstash_client::{Client, Message, MessageOptions, RetryPolicy, RunState};
 
 use crate::support::{Script, interrupted, ok, status, values};
 
@@ -125,7 +126,7 @@ async fn a_schedule_is_read_listed_and_deleted() {
     assert_eq!(target(&server), (Method::GET, "/v2/schedules/scd_1".into()));
     assert_eq!(schedule.cron, "CRON_TZ=America/New_York 0 4 * * *");
     assert_eq!((&schedule.body[..], schedule.paused), (&br#"{"a":1}"#[..], false));
-    assert_eq!(schedule.next_run, Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1_755_095_340_000)));
+    assert_eq!(schedule.next_run, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_755_095_340)));
     assert_eq!(schedule.last_states["msg_9"], RunState::Success);
 
     let server = Script::new([ok("[]")]);
@@ -149,6 +150,29 @@ async fn a_schedule_is_paused_and_resumed_by_the_method_that_the_service_knows()
         let path = "/v2/schedules/scd_1/resume".to_owned();
         assert_eq!(targets(&server), [(Method::PATCH, path.clone()), (Method::POST, path)]);
     }
+}
+
+#[tokio::test]
+async fn every_verb_of_a_schedule_may_be_repeated() {
+    let repeated = async |answer: &'static str, call: fn(Client) -> BoxFuture<'static, bool>| {
+        let server = Script::new([interrupted(), status(503, ""), ok(answer)]);
+        let policy = RetryPolicy::default().first_wait(Duration::ZERO);
+        let client = server.builder().retry(policy).build().unwrap();
+        assert!(call(client).await);
+        let requests = server.requests();
+        assert_eq!(requests.len(), 3);
+        assert_eq!(requests[0].headers(), requests[2].headers());
+    };
+    repeated(CREATED, |client| {
+        let message = Message::to("https://h").without_deduplication();
+        async move { client.schedule("nightly").upsert("0 4 * * *", message).await.is_ok() }.boxed()
+    })
+    .await;
+    repeated(RECORD, |client| async move { client.schedule("a").get().await.is_ok() }.boxed()).await;
+    repeated("[]", |client| async move { client.schedules().list().await.is_ok() }.boxed()).await;
+    repeated("", |client| async move { client.schedule("a").pause().await.is_ok() }.boxed()).await;
+    repeated("", |client| async move { client.schedule("a").resume().await.is_ok() }.boxed()).await;
+    repeated("", |client| async move { client.schedule("a").delete().await.is_ok() }.boxed()).await;
 }
 
 #[tokio::test]

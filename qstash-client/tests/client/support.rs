@@ -67,7 +67,7 @@ impl Script {
     pub(crate) fn behind(&self, builder: ClientBuilder) -> ClientBuilder {
         let script = self.clone();
         builder.transport(tower::service_fn(move |request| {
-            script.requests.lock().unwrap().push(request);
+            script.note(request);
             let answer = script.answers.lock().unwrap().pop_front();
             async move { answer.unwrap_or_else(|| ok(ACCEPTED)) }
         }))
@@ -75,6 +75,10 @@ impl Script {
 
     pub(crate) fn client(&self) -> Client {
         self.builder().build().unwrap()
+    }
+
+    pub(crate) fn note(&self, request: Request<Bytes>) {
+        self.requests.lock().unwrap().push(request);
     }
 
     pub(crate) fn requests(&self) -> Vec<Request<Bytes>> {
@@ -87,6 +91,14 @@ impl Script {
         assert_eq!(requests.len(), 1);
         requests.into_iter().next().unwrap()
     }
+}
+
+/// A reqwest client as a caller might make it, except that it needs no certificates of the machine.
+pub(crate) fn http_client() -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().no_proxy();
+    #[cfg(feature = "__tls")]
+    let builder = builder.tls_certs_only([]);
+    builder
 }
 
 /// The values of a header, as text.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use qstash_client::{Client, Error, Message, RetryPolicy};
 use tokio::net::TcpListener;
 
-use crate::support::{ACCEPTED, RawServer, http_answer};
+use crate::support::{ACCEPTED, RawServer, http_answer, http_client};
 
 fn client(url: &str) -> Client {
     Client::new(url, "t").unwrap()
@@ -18,14 +18,6 @@ fn impatient(url: &str) -> Client {
 
 fn message() -> Message {
     Message::to("https://example.com")
-}
-
-/// A reqwest client as a caller might make it, except that it needs no certificates of the machine.
-fn http_client() -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder().no_proxy();
-    #[cfg(feature = "__tls")]
-    let builder = builder.tls_certs_only([]);
-    builder
 }
 
 #[tokio::test]

@@ -1,0 +1,191 @@
+//! What never leaves the client: ids, filters and lists with nothing in them, and what a call cannot carry.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::{TryStreamExt, future::BoxFuture};
+use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings};
+
+use crate::{
+    support::Script,
+    verbs::{Failure, Got, outcome},
+};
+
+type Refused<T> = (&'static str, fn(Client, T) -> BoxFuture<'static, Result<(), Failure>>);
+
+macro_rules! calls {
+    ($client:ident, $value:ident: $($call:expr;)+) => {
+        [$((stringify!($call), |$client: Client, $value| outcome(async move { $call.await })),)+]
+    };
+}
+
+async fn assert_refused<T>((name, call): Refused<T>, value: T, what: &str) {
+    let server = Script::default();
+    let refusal = call(server.client(), value).await;
+    assert_eq!(refusal, Err(Failure { got: Got::Mistake, ambiguous: false }), "{name} with {what}");
+    assert!(server.requests().is_empty(), "{name} with {what}");
+}
+
+fn message() -> Message {
+    Message::to("https://example.com")
+}
+
+#[tokio::test]
+async fn an_id_that_would_name_something_else_is_refused_by_every_verb() {
+    let calls: &[Refused<&'static str>] = &calls! { client, id:
+        client.message(id).get();
+        client.message(id).cancel();
+        client.messages().ids([id]).cancel();
+        client.messages().ids(["msg_1", id]).cancel();
+        client.queue(id).upsert(QueueSettings::default());
+        client.queue(id).get();
+        client.queue(id).delete();
+        client.queue(id).pause();
+        client.queue(id).resume();
+        client.queue(id).enqueue(message());
+        client.publish(message().in_queue(id));
+        client.publish(Message::to_url_group(id));
+        client.schedule(id).upsert("0 * * * *", message());
+        client.schedule(id).get();
+        client.schedule(id).delete();
+        client.schedule(id).pause();
+        client.schedule(id).resume();
+        client.url_group(id).upsert([Endpoint::to("https://example.com")]);
+        client.url_group(id).remove(["https://example.com"]);
+        client.url_group(id).remove_named(["e"]);
+        client.url_group("g").remove_named([id]);
+        client.url_group(id).set_defaults(&MessageOptions::new());
+        client.url_group(id).get();
+        client.url_group(id).delete();
+        client.dead_letter(id).get();
+        client.dead_letter(id).delete();
+        client.dead_letter(id).retry(&MessageOptions::new());
+        client.dlq().ids([id]).delete();
+        client.dlq().ids([id]).retry(&MessageOptions::new());
+        client.logs().messages([id]).list();
+        client.logs().messages(["msg_1", id]).list();
+        client.flow_control(id).get();
+        client.flow_control(id).pause();
+        client.flow_control(id).resume();
+        client.flow_control(id).pin(FlowLimits::default().rate(1));
+        client.flow_control(id).unpin();
+        client.flow_control(id).unpin_parallelism();
+        client.flow_control(id).unpin_rate();
+        client.flow_control(id).reset_rate();
+    };
+    for id in ["", " ", ".", "..", "a\nb"] {
+        for &call in calls {
+            assert_refused(call, id, &format!("{id:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filter_with_nothing_in_it_is_refused_by_every_verb() {
+    let calls: &[Refused<&'static str>] = &calls! { client, nothing:
+        client.messages().url(nothing).cancel();
+        client.messages().host(nothing).cancel();
+        client.messages().path(nothing).cancel();
+        client.messages().url_group(nothing).cancel();
+        client.messages().queue(nothing).cancel();
+        client.messages().schedule(nothing).cancel();
+        client.messages().label(nothing).cancel();
+        client.messages().label("a").label(nothing).cancel();
+        client.messages().flow_control_key(nothing).cancel();
+        client.dlq().label(nothing).delete();
+        client.dlq().message(nothing).delete();
+        client.dlq().label(nothing).retry(&MessageOptions::new());
+        client.dlq().label(nothing).delete_all();
+        client.dlq().label(nothing).retry_all(&MessageOptions::new());
+        client.dlq().label(nothing).list();
+        client.dlq().label("a").cursor(nothing).delete();
+        client.dlq().label(nothing).stream().try_collect::<Vec<_>>();
+        client.logs().label(nothing).list();
+        client.logs().message(nothing).list();
+        client.logs().message(nothing).by_message().list();
+        client.logs().host(nothing).list();
+        client.logs().path(nothing).list();
+        client.logs().state(nothing).list();
+        client.logs().cursor(nothing).list();
+        client.logs().label(nothing).stream().try_collect::<Vec<_>>();
+        client.logs().label(nothing).by_message().list();
+        client.logs().label(nothing).by_message().stream().try_collect::<Vec<_>>();
+        client.flow_controls().search(nothing);
+    };
+    for nothing in ["", " "] {
+        for &call in calls {
+            assert_refused(call, nothing, &format!("{nothing:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_about_several_things_is_refused_when_it_names_none() {
+    let calls: &[Refused<[&'static str; 0]>] = &calls! { client, none:
+        client.batch(none.map(Message::to));
+        client.messages().ids(none).cancel();
+        client.dlq().ids(none).delete();
+        client.dlq().ids(none).retry(&MessageOptions::new());
+        client.dlq().ids(none).list();
+        client.dlq().ids(none).stream().try_collect::<Vec<_>>();
+        client.logs().messages(none).list();
+        client.logs().messages(none).stream().try_collect::<Vec<_>>();
+        client.url_group("g").upsert(none.map(Endpoint::to));
+        client.url_group("g").remove(none);
+        client.url_group("g").remove_named(none);
+    };
+    for &call in calls {
+        assert_refused(call, [], "an empty list").await;
+    }
+    let calls: &[Refused<()>] = &calls! { client, _nothing:
+        client.messages().cancel();
+        client.messages().count(1.try_into().unwrap()).cancel();
+        client.dlq().delete();
+        client.dlq().cursor("1-0").delete();
+        client.dlq().count(1.try_into().unwrap()).retry(&MessageOptions::new());
+        client.dlq().retry(&MessageOptions::new());
+        client.flow_control("k").pin(FlowLimits::default());
+    };
+    for &call in calls {
+        assert_refused(call, (), "no filter").await;
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_would_have_no_effect_is_refused() {
+    let calls: &[Refused<&'static str>] = &calls! { client, label:
+        client.messages().label(label).cancel_all();
+        client.dlq().label(label).delete_all();
+        client.dlq().label(label).retry_all(&MessageOptions::new());
+        client.messages().ids(["m"]).label(label).cancel();
+        client.dlq().ids(["d"]).label(label).delete();
+        client.dlq().ids(["d"]).label(label).retry(&MessageOptions::new());
+    };
+    for &call in calls {
+        assert_refused(call, "a", "a filter").await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_cannot_carry_is_named_before_anything_is_sent() {
+    let later = || message().delay(Duration::from_secs(1));
+    let then = || message().not_before(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+    let bytes = || message().body(vec![b'a', 0xff]);
+    let server = Script::default();
+    let client = server.client();
+    let refusals = [
+        (client.queue("q").enqueue(later()).await.map(drop), "delay"),
+        (client.queue("q").enqueue(then()).await.map(drop), "not-before"),
+        (client.publish(later().in_queue("q")).await.map(drop), "delay"),
+        (client.publish(then().in_queue("q")).await.map(drop), "not-before"),
+        (client.batch([message(), later().in_queue("q")]).await.map(drop), "messages[1] delay"),
+        (client.batch([message(), then().in_queue("q")]).await.map(drop), "messages[1] not-before"),
+        (client.batch([message(), bytes()]).await.map(drop), "messages[1] body"),
+        (client.schedules().create("0 * * * *", then()).await.map(drop), "not-before"),
+        (client.schedule("s").upsert("0 * * * *", then()).await, "not-before"),
+    ];
+    for (refusal, field) in refusals {
+        let Err(Error::Input(mistake)) = refusal else { panic!("{field}: {refusal:?}") };
+        assert_eq!(mistake.field(), field);
+    }
+    assert!(server.requests().is_empty());
+}
