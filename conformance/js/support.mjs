@@ -41,7 +41,7 @@ async function startServer(t) {
   throw new Error("the server ended before it said where it listens");
 }
 
-/** A server on loopback. What arrives is kept in order; `answers` decides what each path says, 200 if nothing is left. */
+/** A server on loopback. What arrives is kept in order, and answered with 200 unless `answers` says otherwise. */
 export class Destination {
   #origin;
   #receiver;
@@ -68,7 +68,7 @@ export class Destination {
     return this.#origin + path;
   }
 
-  /** Lets a path give these answers, one after the other: `[status, headers, body]`. */
+  /** Lets a path give these answers, one after the other: `[status, headers, body]`, or a promise of that. */
   answers(path, ...answers) {
     this.#answers.set(path, answers);
   }
@@ -78,11 +78,12 @@ export class Destination {
     for await (const chunk of request) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
     const delivery = { method: request.method, target: request.url, headers: request.headers, bytes };
-    const [status, headers, body] = this.#answers.get(request.url)?.shift() ?? [200, {}, "done"];
-    response.writeHead(status, headers).end(body);
     const awaiting = this.#awaited.shift();
     if (awaiting) awaiting(delivery);
     else this.#arrived.push(delivery);
+    const answer = await this.#answers.get(request.url)?.shift();
+    const [status, headers, body] = answer ?? [200, {}, "done"];
+    response.writeHead(status, headers).end(body);
   }
 
   /** The next delivery, as it came. */
