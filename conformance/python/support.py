@@ -1,5 +1,6 @@
 """One server of its own for each test, and a destination that remembers what it was sent."""
 
+import contextlib
 import json
 import os
 import queue
@@ -40,6 +41,7 @@ class Destination:
 
     def __init__(self):
         self._answers = {}
+        self._held = {}
         self._arrived = queue.Queue()
         self.receiver = Receiver(CURRENT_KEY, NEXT_KEY)
         destination = self
@@ -47,7 +49,9 @@ class Destination:
         class Handler(BaseHTTPRequestHandler):
             def serve(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                delivery = Delivery(self.command, self.path, self.headers, body)
+                destination._arrived.put(Delivery(self.command, self.path, self.headers, body))
+                if held := destination._held.get(self.path):
+                    held.wait(PATIENCE)
                 answers = destination._answers.get(self.path)
                 status, headers, body = answers.pop(0) if answers else (200, {}, "done")
                 self.send_response(status)
@@ -56,7 +60,6 @@ class Destination:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
-                destination._arrived.put(delivery)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
@@ -78,6 +81,15 @@ class Destination:
     def answers(self, path, *answers):
         """Lets a path give these answers, one after the other."""
         self._answers[path] = list(answers)
+
+    @contextlib.contextmanager
+    def hold(self, path):
+        """Leaves what arrives at a path without an answer until the block ends."""
+        self._held[path] = threading.Event()
+        try:
+            yield
+        finally:
+            self._held[path].set()
 
     def arrival(self):
         """The next delivery, as it came."""
