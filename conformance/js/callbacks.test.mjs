@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { decoded, start } from "./support.mjs";
+import { Receiver } from "@upstash/qstash";
+
+import { KEYS, decoded, start } from "./support.mjs";
 
 test("a callback tells what the destination answered", async (t) => {
   const { client, destination } = await start(t);
@@ -89,4 +91,31 @@ test("the official receiver refuses what was altered on the way", async (t) => {
   const delivery = await destination.arrival();
   delivery.bytes = Buffer.from("forged");
   await assert.rejects(destination.verified(delivery), { name: "SignatureError" });
+});
+
+test("the official receiver refuses a delivery to another URL", async (t) => {
+  const { client, destination } = await start(t);
+  await client.publish({ url: destination.at("/hook"), body: "genuine" });
+  const delivery = await destination.arrival();
+  delivery.target = "/admin";
+  await assert.rejects(destination.verified(delivery), { name: "SignatureError", message: /invalid subject/ });
+});
+
+test("the official receiver chooses its keys by the region of a delivery", async (t) => {
+  const { client, destination } = await start(t);
+  await client.publish({ url: destination.at("/hook"), body: "genuine" });
+  const { headers, bytes } = await destination.arrival();
+  const environment = {
+    QSTASH_REGION: "US_EAST_1",
+    EU_CENTRAL_1_QSTASH_CURRENT_SIGNING_KEY: KEYS.currentSigningKey,
+    EU_CENTRAL_1_QSTASH_NEXT_SIGNING_KEY: KEYS.nextSigningKey,
+  };
+  Object.assign(process.env, environment);
+  t.after(() => Object.keys(environment).forEach((name) => delete process.env[name]));
+  const request = {
+    signature: headers["upstash-signature"],
+    upstashRegion: headers["upstash-region"],
+    body: bytes.toString(),
+  };
+  assert.equal(await new Receiver().verify(request), true);
 });

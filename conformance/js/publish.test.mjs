@@ -59,6 +59,15 @@ test("headers are forwarded and telemetry is not", async (t) => {
   );
 });
 
+test("headers of the client go along with every message", async (t) => {
+  const { client, destination } = await start(t, { headers: { "X-App": "shop", "Upstash-Retries": "7" } });
+  await client.publish({ url: destination.at("/hook"), headers: { "X-Trace": "abc" } });
+  const { headers } = await destination.next();
+  assert.equal(headers["x-app"], "shop");
+  assert.equal(headers["x-trace"], "abc");
+  assert.equal(headers["upstash-max-retries"], "7");
+});
+
 test("a message can be read while it waits, with every option it was given", async (t) => {
   const { client, destination } = await start(t);
   const { messageId } = await client.publish({

@@ -9,13 +9,14 @@ import { createInterface } from "node:readline";
 import { Client, Receiver } from "@upstash/qstash";
 
 const TOKEN = "token-of-the-conformance-tests";
-const KEYS = { currentSigningKey: "sig_conformance_current_0123456789", nextSigningKey: "sig_conformance_next_0123456789ab" };
+export const KEYS = { currentSigningKey: "sig_conformance_current_0123456789", nextSigningKey: "sig_conformance_next_0123456789ab" };
 
 /** A server, a client of it, and a destination whose deliveries are checked by the official receiver. */
-export async function start(t) {
+export async function start(t, options = {}) {
   const url = await startServer(t);
   const destination = await Destination.start(t, new Receiver(KEYS));
-  return { url, destination, client: new Client({ baseUrl: url, token: TOKEN, retry: false }) };
+  const client = new Client({ baseUrl: url, token: TOKEN, retry: false, ...options });
+  return { url, destination, client };
 }
 
 /** The same server seen by somebody with another token. */
