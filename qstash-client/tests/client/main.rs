@@ -11,6 +11,7 @@ mod errors;
 mod faults;
 mod message;
 mod messages;
+mod official_sdks;
 mod process;
 mod publish;
 mod publisher;
