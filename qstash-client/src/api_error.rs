@@ -17,6 +17,8 @@ const LONGEST_MESSAGE: usize = 1000;
 pub struct ApiError {
     status: StatusCode,
     message: String,
+    /// Whether the body was the error JSON of the API; a gateway answers with something else.
+    is_genuine: bool,
     rate_limit: Option<RateLimit>,
     retry_after: Option<Duration>,
     pub(crate) history: History,
@@ -29,9 +31,13 @@ impl ApiError {
         let rate_limit =
             (response.status() == StatusCode::TOO_MANY_REQUESTS).then(|| RateLimit::read(headers));
         let reset = rate_limit.as_ref().and_then(RateLimit::reset);
+        let genuine = genuine_message(response.body());
         Self {
             status: response.status(),
-            message: message(response.body()),
+            is_genuine: genuine.is_some(),
+            message: one_line(
+                &genuine.unwrap_or_else(|| String::from_utf8_lossy(response.body()).into_owned()),
+            ),
             retry_after: match reset {
                 Some(reset) => Some(reset.duration_since(now).unwrap_or_default()),
                 None => number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs),
@@ -69,6 +75,15 @@ impl ApiError {
         self.status.is_server_error() || self.status == StatusCode::REQUEST_TIMEOUT
     }
 
+    /// Whether there is nothing at this path, or not under this method, whatever the thing that it names.
+    pub(crate) fn knows_no_such_method(&self) -> bool {
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => true,
+            StatusCode::NOT_FOUND => !self.is_genuine,
+            _ => false,
+        }
+    }
+
     fn clause(&self) -> String {
         match self.message.as_str() {
             "" => String::new(),
@@ -77,14 +92,16 @@ impl ApiError {
     }
 }
 
-fn message(body: &[u8]) -> String {
+fn genuine_message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct ErrorBody {
         error: String,
     }
 
-    let text = serde_json::from_slice(body)
-        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |body: ErrorBody| body.error);
+    serde_json::from_slice(body).ok().map(|body: ErrorBody| body.error)
+}
+
+fn one_line(text: &str) -> String {
     text.trim().chars().take(LONGEST_MESSAGE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

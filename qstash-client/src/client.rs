@@ -171,10 +171,13 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A deduplication id that nobody else has: 128 random bits.
 fn fresh_id() -> DeduplicationId {
-    DeduplicationId::new(format!("{:032x}", u128::from_ne_bytes(random())))
-        .expect("hexadecimal digits are a legal id")
+    DeduplicationId::new(random_id()).expect("hexadecimal digits are a legal id")
+}
+
+/// An id that nobody else has: 128 random bits, in hexadecimal.
+pub(crate) fn random_id() -> String {
+    format!("{:032x}", u128::from_ne_bytes(random()))
 }
 
 /// A random number from 0 to 1.

@@ -110,13 +110,16 @@ mod published;
 mod publisher;
 mod query;
 mod queues;
+mod reconcile;
 mod request;
 mod resource;
 mod retry;
+mod schedules;
 mod settings;
 mod signing_keys;
 mod trace;
 mod transport;
+mod url_groups;
 
 pub use api_error::{ApiError, RateLimit, RateLimitKind};
 pub use batch::{BatchError, BatchOutcome, FailedMessage};
@@ -133,9 +136,13 @@ pub use options::MessageOptions;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeduplicationId, DeliveryOptions, Destination, FlowControl, HeaderName, Label, MessageId, MessageRecord,
-    Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, SigningKeys, Url, UrlGroupName,
+    DeduplicationId, DeliveryOptions, Destination, EndpointName, EndpointRecord, FlowControl, HeaderName,
+    Label, MessageId, MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay,
+    RunState, ScheduleId, ScheduleRecord, SigningKeys, Url, UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
+pub use reconcile::{Change, Difference, Plan, Schedule, Step};
 pub use retry::RetryPolicy;
+pub use schedules::{ScheduleHandle, Schedules};
 pub use signing_keys::SigningKeysHandle;
+pub use url_groups::{Endpoint, UrlGroupHandle, UrlGroups};

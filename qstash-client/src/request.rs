@@ -69,8 +69,10 @@ impl Call {
         call.target = format!("{}/{}", call.target, message.destination.as_str());
         call.headers = message.to_headers()?;
         call.body = message.body;
-        // All attempts are the same byte for byte, so their content is a deduplication id as well.
-        call.idempotent = message.options.deduplication.is_some();
+        // All attempts are the same byte for byte, so their content is a deduplication id as well. A schedule is replaced
+        // by itself.
+        let options = &message.options;
+        call.idempotent = options.deduplication.is_some() || options.schedule_id.is_some();
         call.deduplication_id = match message.options.deduplication {
             Some(Deduplication::Id(id)) => Some(id),
             _ => None,

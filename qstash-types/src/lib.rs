@@ -26,7 +26,7 @@
 //! | the values in them | [`duration`], [`FlowControl`], [`RetryDelay`], [`Redaction`] |
 //! | headers of a delivery | [`DeliveryHeaders`] |
 //! | callback bodies | [`Callback`], [`FailureCallback`] |
-//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
+//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`ScheduleRecord`], [`UrlGroupRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
 //! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
 //! | destinations | [`Destination`], [`Url`] |
 //!
@@ -52,8 +52,11 @@ mod receipt;
 mod redaction;
 mod region;
 mod retry_delay;
+mod schedule;
 mod signing_key;
+mod tolerant;
 mod url;
+mod url_group;
 
 pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
 pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader, Settings, Start};
@@ -73,5 +76,7 @@ pub use receipt::Receipt;
 pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
 pub use region::{Region, UnknownRegion};
 pub use retry_delay::{InvalidRetryDelay, RetryDelay};
+pub use schedule::{RunState, ScheduleRecord};
 pub use signing_key::{InvalidSigningKey, SigningKey, SigningKeys};
 pub use url::{InvalidUrl, Url, without_secrets};
+pub use url_group::{EndpointRecord, UrlGroupRecord};

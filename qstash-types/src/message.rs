@@ -1,13 +1,18 @@
 //! Messages as the API shows them.
 
-use std::{num::NonZeroU32, time::SystemTime};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     DlqId, EndpointName, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, UrlGroupName,
+    duration::optional_seconds,
     timestamp::{optional_unix_millis, unix_millis},
+    tolerant,
 };
 
 /// A message as `GET /v2/messages/{id}` and the dead letter queue show it.
@@ -27,7 +32,7 @@ pub struct MessageRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointName>,
     /// The method of the delivery.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub method: String,
     /// The headers that are delivered.
     #[serde(rename = "header", default)]
@@ -36,10 +41,11 @@ pub struct MessageRecord {
     #[serde(flatten, with = "body")]
     pub body: Bytes,
     /// How many attempts may follow the first one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub max_retries: u32,
     /// The expression for the wait before a retry, as it was given.
-    #[serde(rename = "retryDelayExpression", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "retryDelayExpression", default, deserialize_with = "tolerant::text")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_delay: Option<String>,
     /// The earliest time of the first attempt.
     #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
@@ -48,11 +54,17 @@ pub struct MessageRecord {
     #[serde(with = "unix_millis")]
     pub created_at: SystemTime,
     /// The callback URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
+    /// The headers of the callback.
+    #[serde(rename = "callbackHeader", default, skip_serializing_if = "Headers::is_empty")]
+    pub callback_headers: Headers,
     /// The failure-callback URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub failure_callback: Option<String>,
+    /// The headers of the failure callback.
+    #[serde(rename = "failureCallbackHeader", default, skip_serializing_if = "Headers::is_empty")]
+    pub failure_callback_headers: Headers,
     /// The queue that the message goes through.
     #[serde(rename = "queueName", default, deserialize_with = "crate::id::optional")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,26 +73,27 @@ pub struct MessageRecord {
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub schedule_id: Option<ScheduleId>,
     /// The address that the message was published from.
-    #[serde(rename = "callerIP", alias = "callerIp", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "callerIP", alias = "callerIp", default, deserialize_with = "tolerant::text")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub caller_ip: Option<String>,
     /// The first label. Servers that know only one label send this field alone.
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
     /// All labels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "tolerant::labels", skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Label>,
     /// The flow-control key.
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub flow_control_key: Option<FlowControlKey>,
     /// The flow-control limit on deliveries at the same time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::limit", skip_serializing_if = "Option::is_none")]
     pub parallelism: Option<NonZeroU32>,
     /// The flow-control limit on deliveries in each period.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::limit", skip_serializing_if = "Option::is_none")]
     pub rate: Option<NonZeroU32>,
-    /// The flow-control period in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub period: Option<u64>,
+    /// The flow-control period, in whole seconds.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    pub period: Option<Duration>,
 }
 
 /// An entry of the dead letter queue: a message that has failed for good, and the last response to it.
@@ -106,7 +119,7 @@ pub struct DeadLetter {
 /// Bytes that stand in one of two fields: one for text, one for base64. Neither is there for an empty body.
 macro_rules! text_or_base64 {
     ($module:ident, $text:literal, $base64:literal) => {
-        mod $module {
+        pub(crate) mod $module {
             use bytes::Bytes;
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -118,7 +131,7 @@ macro_rules! text_or_base64 {
                 base64: Option<String>,
             }
 
-            pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+            pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
                 let fields = match str::from_utf8(bytes) {
                     Ok("") => Fields { text: None, base64: None },
                     Ok(text) => Fields { text: Some(text.to_owned()), base64: None },
@@ -127,7 +140,7 @@ macro_rules! text_or_base64 {
                 fields.serialize(serializer)
             }
 
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
                 let Fields { text, base64 } = Fields::deserialize(deserializer)?;
                 match base64.filter(|base64| !base64.is_empty()) {
                     Some(base64) => {

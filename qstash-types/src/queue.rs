@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{QueueName, timestamp::optional_unix_millis};
+use crate::{QueueName, timestamp::optional_unix_millis, tolerant};
 
 /// A queue as `GET /v2/queues` and `GET /v2/queues/{name}` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +19,12 @@ pub struct QueueRecord {
     #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<SystemTime>,
     /// How many deliveries may run at the same time.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism: u32,
     /// How many messages are not delivered yet.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub lag: u64,
     /// Whether deliveries are held back.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub paused: bool,
 }

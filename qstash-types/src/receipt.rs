@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::MessageId;
+use crate::{MessageId, tolerant};
 
 /// The server has accepted a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,10 +12,10 @@ pub struct Receipt {
     /// The message's id. For a duplicate it is the id of the message that was accepted first.
     pub message_id: MessageId,
     /// The URL that the message goes to. Always there for an endpoint of a URL group.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Whether the message was recognised as a duplicate, and therefore not enqueued again.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "is_false")]
     pub deduplicated: bool,
 }
 
@@ -29,12 +29,4 @@ impl Receipt {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use qstash_types::{
     Callback, CallbackParts, DeadLetter, DeliveryHeaders, FailureCallback, FlowControl, LogEntry, LogState,
-    MessageRecord, Receipt, Region,
+    MessageRecord, QueueRecord, Receipt, Region, RunState, ScheduleRecord, UrlGroupRecord,
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ fn the_documented_message_keeps_every_field() {
     let record: MessageRecord = round_trip(&json!({
         "messageId": "msg_3", "url": "https://example.com/hook", "method": "POST",
         "header": {"Content-Type": ["application/json"], "X-Trace": ["abc"]},
+        "callbackHeader": {"X": ["1"]}, "failureCallback": "https://example.com/fcb", "failureCallbackHeader": {"Y": ["2"]},
         "body": "{\"hello\":\"world\"}", "maxRetries": 3, "notBefore": 1_754_565_618_803_u64, "createdAt": 1_754_565_618_803_u64,
         "callback": "https://example.com/cb", "callerIP": "88.240.188.2", "label": "a", "labels": ["a", "b"],
         "flowControlKey": "k", "parallelism": 2, "rate": 10, "period": 60
@@ -174,4 +175,117 @@ fn a_callback_body_is_written_in_the_documented_form() {
     assert_eq!(callback.source_json::<Value>().unwrap(), json!({"a": 1}));
     assert_eq!(callback.json::<Value>().unwrap_err().field(), "body");
     assert_eq!(Callback::from(parts).text().unwrap(), "boom");
+}
+
+#[test]
+fn the_documented_schedule_keeps_every_field() {
+    let record: ScheduleRecord = round_trip(&json!({
+        "scheduleId": "scd_1", "cron": "CRON_TZ=America/New_York 0 4 * * *", "destination": "https://example.com",
+        "createdAt": 1_754_565_618_803_u64, "method": "GET", "header": {"Content-Type": ["application/json"]},
+        "body": "{\"a\":1}", "retries": 3, "delay": 60, "timeout": 30, "callback": "https://example.com/cb",
+        "callbackHeader": {"X": ["1"]}, "failureCallback": "https://example.com/fcb", "failureCallbackHeader": {"Y": ["2"]},
+        "callerIP": "127.0.0.1", "queueName": "emails", "flowControlKey": "k", "parallelism": 2, "rate": 10, "period": 60,
+        "retryDelayExpression": "1000", "label": "a", "labels": ["a", "b"], "isPaused": true,
+        "lastScheduleTime": 1_755_095_280_020_u64, "nextScheduleTime": 1_755_095_340_000_u64,
+        "lastScheduleStates": {"msg_9": "SUCCESS", "msg_10": "PONDERING"}, "error": "boom"
+    }));
+    assert!(record.paused);
+    assert_eq!(record.next_run, Some(at(1_755_095_340_000)));
+    assert_eq!(record.delay, Some(Duration::from_secs(60)));
+    assert_eq!(record.last_states["msg_9"], RunState::Success);
+    assert_eq!(record.last_states["msg_10"], RunState::Unknown("PONDERING".into()));
+}
+
+#[test]
+fn the_documented_url_group_and_queue_keep_every_field() {
+    let group: UrlGroupRecord = round_trip(&json!({
+        "name": "my-group", "createdAt": 1_623_345_678_001_u64, "updatedAt": 1_623_345_678_001_u64,
+        "endpoints": [{"name": "endpoint1", "url": "https://example.com/1"}, {"url": "https://example.com/2"}]
+    }));
+    assert_eq!(group.endpoints[0].name.as_ref().unwrap().as_str(), "endpoint1");
+    assert_eq!(group.endpoints[1].url, "https://example.com/2");
+    let queue: QueueRecord = round_trip(&json!({
+        "name": "my-queue", "createdAt": 1_623_345_678_001_u64, "updatedAt": 1_623_345_678_001_u64, "parallelism": 5,
+        "lag": 100, "paused": false
+    }));
+    assert_eq!((queue.parallelism, queue.lag), (5, 100));
+}
+
+/// Every optional field as the service may write it when there is nothing to say.
+fn with_nothing_in(fields: &[&str], nothing: &Value, mut record: Value) -> Value {
+    for field in fields {
+        record[*field] = nothing.clone();
+    }
+    record
+}
+
+#[test]
+fn what_is_null_empty_or_zero_is_as_good_as_absent() {
+    const TEXTS: &[&str] = &[
+        "queueName",
+        "flowControlKey",
+        "callback",
+        "failureCallback",
+        "callerIP",
+        "label",
+        "retryDelayExpression",
+        "body",
+        "bodyBase64",
+    ];
+    const NUMBERS: &[&str] = &["parallelism", "rate", "period"];
+    const OTHERS: &[&str] =
+        &["method", "header", "callbackHeader", "failureCallbackHeader", "labels", "maxRetries", "notBefore"];
+    const OF_SCHEDULES: &[&str] =
+        &["isPaused", "delay", "timeout", "retries", "lastScheduleTime", "lastScheduleStates", "error"];
+
+    let bare = json!({"messageId": "msg_1", "url": "https://example.com", "createdAt": 1});
+    let least: MessageRecord = serde_json::from_value(bare.clone()).unwrap();
+    let spellings = [
+        with_nothing_in(TEXTS, &"".into(), bare.clone()),
+        with_nothing_in(NUMBERS, &0.into(), bare.clone()),
+        with_nothing_in(&[TEXTS, NUMBERS, OTHERS].concat(), &Value::Null, bare),
+    ];
+    for spelling in spellings {
+        assert_eq!(serde_json::from_value::<MessageRecord>(spelling).unwrap(), least);
+    }
+
+    let bare = json!({"scheduleId": "scd_1", "cron": "* * * * *", "destination": "team", "createdAt": 1});
+    let least: ScheduleRecord = serde_json::from_value(bare.clone()).unwrap();
+    let spellings = [
+        with_nothing_in(TEXTS, &"".into(), bare.clone()),
+        with_nothing_in(&[NUMBERS, &["delay", "timeout"]].concat(), &0.into(), bare.clone()),
+        with_nothing_in(&[TEXTS, NUMBERS, OTHERS, OF_SCHEDULES].concat(), &Value::Null, bare.clone()),
+        with_nothing_in(&["labels"], &json!([""]), bare),
+    ];
+    for spelling in spellings {
+        assert_eq!(serde_json::from_value::<ScheduleRecord>(spelling).unwrap(), least);
+    }
+
+    let bare = json!({"name": "x"});
+    let nulls = json!({"name": "x", "createdAt": null, "updatedAt": null, "parallelism": null, "lag": null, "paused": null});
+    assert_eq!(
+        serde_json::from_value::<QueueRecord>(nulls).unwrap(),
+        serde_json::from_value::<QueueRecord>(bare.clone()).unwrap()
+    );
+    for endpoints in [Value::Null, json!([])] {
+        let nulls = json!({"name": "x", "createdAt": null, "updatedAt": null, "endpoints": endpoints});
+        assert_eq!(
+            serde_json::from_value::<UrlGroupRecord>(nulls).unwrap(),
+            serde_json::from_value::<UrlGroupRecord>(bare.clone()).unwrap()
+        );
+    }
+    let odd = json!({"name": "x", "endpoints": [{"name": "", "url": null}, {"new": 1}]});
+    let odd: UrlGroupRecord = serde_json::from_value(odd).unwrap();
+    assert_eq!(odd.endpoints[0], odd.endpoints[1]);
+}
+
+#[test]
+fn the_address_of_a_publisher_is_read_under_either_spelling() {
+    for spelling in ["callerIP", "callerIp"] {
+        let mut wire =
+            json!({"scheduleId": "scd_1", "cron": "* * * * *", "destination": "team", "createdAt": 1});
+        wire[spelling] = "1.2.3.4".into();
+        let record: ScheduleRecord = serde_json::from_value(wire).unwrap();
+        assert_eq!(record.caller_ip.as_deref(), Some("1.2.3.4"));
+    }
 }

@@ -16,10 +16,13 @@ mod process;
 mod publish;
 mod publisher;
 mod queues;
+mod reconcile;
 mod retry;
+mod schedules;
 mod signing_keys;
 mod support;
 mod targets;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod transport;
+mod url_groups;

@@ -1,11 +1,10 @@
 //! Cancelling messages.
 
-use qstash_types::{LogState, MessageId};
+use qstash_types::{LogState, MessageId, RunState};
 
 use super::{
     Answer, Broker, Effect, Filter, Millis, Record,
     machine::{Stage, Tracked},
-    schedules::RunState,
 };
 
 impl Broker {

@@ -85,18 +85,12 @@ pub enum Activity {
 }
 
 /// A member of a URL group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its name, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<EndpointName>,
     /// Where messages to it go.
-    #[serde(serialize_with = "as_text")]
     pub url: Url,
-}
-
-fn as_text<S: serde::Serializer>(url: &Url, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(url.as_str())
 }
 
 /// What names an endpoint of a URL group.

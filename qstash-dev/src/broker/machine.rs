@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use qstash_types::{CallbackTarget, DlqId, LogState, MessageId, MessageRecord, duration};
+use qstash_types::{CallbackTarget, DlqId, LogState, MessageId, MessageRecord, RunState, duration};
 
 use super::{
     Answer, AttemptId, Command, Delivery, Effect, Entry, Event, Message, Millis, Outcome, Record, Refused,
@@ -19,7 +19,7 @@ use super::{
     ids::Ids,
     log::Log,
     queues::{Queues, Slot},
-    schedules::{RunState, Schedules},
+    schedules::Schedules,
     url_groups::UrlGroups,
     verdict::Verdict,
 };

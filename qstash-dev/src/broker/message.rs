@@ -202,7 +202,9 @@ impl Message {
             not_before: Some(self.not_before.into()),
             created_at: self.created_at.into(),
             callback: self.callback.as_ref().map(|target| target.url.to_string()),
+            callback_headers: self.shown_callback_headers(self.callback.as_ref()),
             failure_callback: self.failure_callback.as_ref().map(|target| target.url.to_string()),
+            failure_callback_headers: self.shown_callback_headers(self.failure_callback.as_ref()),
             queue: self.queue.clone(),
             schedule_id: self.schedule_id.clone(),
             caller_ip: Some(self.caller_ip.to_string()),
@@ -211,13 +213,21 @@ impl Message {
             flow_control_key: self.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
             parallelism: limits.and_then(|limits| limits.parallelism),
             rate: limits.and_then(|limits| limits.rate),
-            period: limits.map(|limits| limits.period.map_or(1, |period| period.as_secs())),
+            period: limits.map(|limits| limits.period.unwrap_or(Duration::from_secs(1))),
         }
     }
 
     /// The headers as reads of the API show them.
     pub(super) fn shown_headers(&self) -> Headers {
-        let headers = Headers::record(&self.headers);
+        self.shown(Headers::record(&self.headers))
+    }
+
+    fn shown_callback_headers(&self, target: Option<&CallbackTarget>) -> Headers {
+        let forward = target.map(|target| Headers::record(&target.settings.forward));
+        self.shown(forward.unwrap_or_default())
+    }
+
+    fn shown(&self, headers: Headers) -> Headers {
         match &self.redaction {
             Some(redaction) => redacted::headers(&headers, redaction),
             None => headers,

@@ -67,6 +67,3 @@ pub use log::Entry;
 pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};
 pub use millis::Millis;
-pub use queues::QueueRecord;
-pub use schedules::ScheduleRecord;
-pub use url_groups::UrlGroupRecord;

@@ -5,8 +5,7 @@ use std::{
     num::NonZeroU32,
 };
 
-use qstash_types::{MessageId, QueueName};
-use serde::Serialize;
+use qstash_types::{MessageId, QueueName, QueueRecord};
 
 use super::{Activity, Answer, Broker, Filter, Millis, Refused, machine::Stage};
 
@@ -39,26 +38,14 @@ pub(super) struct Slot {
     holder: MessageId,
 }
 
-/// A queue as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct QueueRecord {
-    name: QueueName,
-    created_at: u64,
-    updated_at: u64,
-    parallelism: NonZeroU32,
-    lag: usize,
-    paused: bool,
-}
-
 impl Queues {
     fn record(name: &QueueName, queue: &Queue) -> QueueRecord {
         QueueRecord {
             name: name.clone(),
-            created_at: queue.created_at.since_epoch(),
-            updated_at: queue.updated_at.since_epoch(),
-            parallelism: queue.parallelism,
-            lag: queue.lag,
+            created_at: Some(queue.created_at.into()),
+            updated_at: Some(queue.updated_at.into()),
+            parallelism: queue.parallelism.get(),
+            lag: queue.lag as u64,
             paused: queue.activity == Activity::Paused,
         }
     }

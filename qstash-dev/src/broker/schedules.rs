@@ -1,11 +1,8 @@
 //! Schedules: the same publish again and again.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::collections::BTreeMap;
 
-use qstash_types::{
-    Destination, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, Start, Url, base64_bytes,
-};
-use serde::Serialize;
+use qstash_types::{Destination, MessageId, RunState, ScheduleId, ScheduleRecord, Start, Url};
 
 use super::{
     Accepted, Activity, Answer, Broker, Cron, Message, Millis, Publication, Refused,
@@ -32,104 +29,6 @@ struct Schedule {
     error: Option<String>,
 }
 
-/// What became of a message of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum RunState {
-    InProgress,
-    Success,
-    Fail,
-}
-
-/// A schedule as the API shows it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScheduleRecord {
-    schedule_id: ScheduleId,
-    cron: String,
-    destination: String,
-    created_at: u64,
-    is_paused: bool,
-    #[serde(flatten)]
-    delivery: MessageSettings,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_schedule_time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_schedule_time: Option<u64>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    last_schedule_states: BTreeMap<MessageId, RunState>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-/// What a schedule shows of the messages that it produces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MessageSettings {
-    method: String,
-    header: Headers,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body_base64: Option<String>,
-    retries: u32,
-    timeout: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    callback: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_callback: Option<String>,
-    #[serde(rename = "callerIP")]
-    caller_ip: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue_name: Option<QueueName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flow_control_key: Option<FlowControlKey>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parallelism: Option<NonZeroU32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<NonZeroU32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    period: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_delay_expression: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<Label>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    labels: Vec<Label>,
-}
-
-impl MessageSettings {
-    fn of(message: &Message) -> Self {
-        let record = message.record();
-        let (body, body_base64) = match str::from_utf8(&record.body) {
-            Ok("") => (None, None),
-            Ok(text) => (Some(text.to_owned()), None),
-            Err(_) => (None, Some(base64_bytes::encode(&record.body))),
-        };
-        Self {
-            method: record.method,
-            header: record.headers,
-            body,
-            body_base64,
-            retries: record.max_retries,
-            timeout: message.timeout.as_secs(),
-            callback: record.callback,
-            failure_callback: record.failure_callback,
-            caller_ip: record.caller_ip,
-            queue_name: record.queue,
-            flow_control_key: record.flow_control_key,
-            parallelism: record.parallelism,
-            rate: record.rate,
-            period: record.period,
-            retry_delay_expression: record.retry_delay,
-            label: record.label,
-            labels: record.labels,
-        }
-    }
-}
-
 fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
     let Publication { destination, options, headers: _, body, caller_ip } = &schedule.publication;
     // A message that is never sent shows what those will look like that are.
@@ -137,20 +36,38 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
     let nameless = MessageId::new("-").expect("it is not empty");
     let message =
         Message::published(nameless, schedule.created_at, nowhere, options.clone(), body.clone(), *caller_ip);
+    let shown = message.record();
     ScheduleRecord {
         schedule_id: id.clone(),
         cron: schedule.cron.as_str().to_owned(),
         destination: destination.to_string(),
-        created_at: schedule.created_at.since_epoch(),
-        is_paused: schedule.activity == Activity::Paused,
-        delivery: MessageSettings::of(&message),
+        created_at: schedule.created_at.into(),
+        paused: schedule.activity == Activity::Paused,
+        method: shown.method,
+        headers: shown.headers,
+        body: shown.body,
+        retries: Some(shown.max_retries),
+        retry_delay: shown.retry_delay,
         delay: match options.start {
-            Some(Start::After(delay)) => Some(delay.as_secs()),
+            Some(Start::After(delay)) => Some(delay),
             _ => None,
         },
-        last_schedule_time: schedule.last.map(Millis::since_epoch),
-        next_schedule_time: schedule.next.map(|(next, _)| next.since_epoch()),
-        last_schedule_states: schedule.run.clone(),
+        timeout: options.settings.timeout,
+        callback: shown.callback,
+        callback_headers: shown.callback_headers,
+        failure_callback: shown.failure_callback,
+        failure_callback_headers: shown.failure_callback_headers,
+        caller_ip: shown.caller_ip,
+        queue: shown.queue,
+        flow_control_key: shown.flow_control_key,
+        parallelism: shown.parallelism,
+        rate: shown.rate,
+        period: shown.period,
+        label: shown.label,
+        labels: shown.labels,
+        last_run: schedule.last.map(Into::into),
+        next_run: schedule.next.map(|(next, _)| next.into()),
+        last_states: schedule.run.clone(),
         error: schedule.error.clone(),
     }
 }

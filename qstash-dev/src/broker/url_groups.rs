@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qstash_types::{DeliveryOptions, Destination, UrlGroupName};
-use serde::Serialize;
+use qstash_types::{DeliveryOptions, Destination, EndpointRecord, UrlGroupName, UrlGroupRecord};
 
 use super::{Answer, Broker, Endpoint, EndpointKey, Millis, Refused};
 
@@ -23,22 +22,18 @@ pub(super) struct UrlGroup {
     pub(super) defaults: DeliveryOptions,
 }
 
-/// A URL group as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UrlGroupRecord {
-    name: UrlGroupName,
-    created_at: u64,
-    updated_at: u64,
-    endpoints: Vec<Endpoint>,
-}
-
 fn record((name, group): (&UrlGroupName, &UrlGroup)) -> UrlGroupRecord {
     UrlGroupRecord {
         name: name.clone(),
-        created_at: group.created_at.since_epoch(),
-        updated_at: group.updated_at.since_epoch(),
-        endpoints: group.endpoints.clone(),
+        created_at: Some(group.created_at.into()),
+        updated_at: Some(group.updated_at.into()),
+        endpoints: group.endpoints.iter().map(Endpoint::record).collect(),
+    }
+}
+
+impl Endpoint {
+    fn record(&self) -> EndpointRecord {
+        EndpointRecord { name: self.name.clone(), url: self.url.to_string() }
     }
 }
 

@@ -10,7 +10,7 @@ use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
     Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
     FailureCallback, FlowLimits, HeaderMap, HeaderValue, Headers, Label, LogEntry, MessageRecord,
-    QueueRecord, Receipt, Redaction, Region, SigningKey, SigningKeys, Url,
+    QueueRecord, Receipt, Redaction, Region, ScheduleRecord, SigningKey, SigningKeys, Url, UrlGroupRecord,
 };
 use qstash_verify::{
     Delivery, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
@@ -164,6 +164,14 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("MessageRecord", &from_json::<MessageRecord>(&record));
     printed.debug("DeadLetter", &from_json::<DeadLetter>(&record));
     printed.debug("QueueRecord", &from_json::<QueueRecord>(&serde_json::json!({ "name": "emails" })));
+    let schedule = json!({
+        "scheduleId": "scd_1", "cron": "* * * * *", "destination": url, "createdAt": 1, "callback": url,
+        "header": {"Authorization": [bearer]}, "body": bearer,
+    });
+    printed.debug("ScheduleRecord", &from_json::<ScheduleRecord>(&schedule));
+    let group = from_json::<UrlGroupRecord>(&json!({ "name": "team", "endpoints": [{ "url": url }] }));
+    printed.debug("UrlGroupRecord", &group);
+    printed.debug("EndpointRecord", &group.endpoints);
     printed.debug("LogEntry", &from_json::<LogEntry>(&record));
     printed.debug("Receipt", &from_json::<Receipt>(&record));
     let source_headers = Headers::record(&secret_headers());
@@ -217,6 +225,7 @@ const NO_SECRETS: &[&str] = &[
     "Region",
     "RetryDelay",
     "InvalidRetryDelay",
+    "RunState",
     "ScheduleId",
     "Start",
     "UrlGroupName",

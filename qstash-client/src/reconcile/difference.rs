@@ -1,0 +1,206 @@
+//! What a schedule means, as it is and as it is wanted.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use qstash_types::{
+    DeliveryOptions, FlowControl, FlowLimits, Headers, Label, Method, ScheduleRecord, Start, canonical,
+    duration, header, without_secrets,
+};
+
+use crate::{InvalidInput, message::MessageParts};
+
+/// How often a message is retried that does not say so.
+const DEFAULT_RETRIES: u32 = 3;
+/// The period of a rate that does not say so.
+const DEFAULT_PERIOD: Duration = Duration::from_secs(1);
+/// What stands in place of a value that reads of the API do not show, before a digest of it.
+const REDACTED: &str = "REDACTED:";
+
+/// A field in which a schedule is not what it should be.
+///
+/// `Display` says so in one clause. Neither bodies nor values of headers are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    field: String,
+    /// The value as it is, and as it is wanted, if they may be shown.
+    values: Option<(String, String)>,
+}
+
+impl Difference {
+    /// The field, such as `cron` or `header X-Tenant`.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &str| match value {
+            "" => "none".to_owned(),
+            value => value.escape_debug().to_string(),
+        };
+        match &self.values {
+            Some((is, wanted)) if is != wanted => {
+                write!(f, "{} {} -> {}", self.field, shown(is), shown(wanted))
+            }
+            _ => write!(f, "{}", self.field.escape_debug()),
+        }
+    }
+}
+
+/// Compares a schedule that is there with one that is wanted.
+pub(super) fn between(
+    record: &ScheduleRecord,
+    wanted: &MessageParts,
+) -> Result<Vec<Difference>, InvalidInput> {
+    // Whatever was said in plain headers counts as well, and all spellings of a value are one.
+    let headers = wanted.to_headers()?;
+    let options =
+        DeliveryOptions::from_headers(&headers).map_err(|fault| InvalidInput::new("header", fault))?;
+    let cron = headers.get(header::CRON).and_then(|cron| cron.to_str().ok()).unwrap_or_default();
+    let settings = &options.settings;
+    let mut found = Findings::default();
+
+    found.text("cron", words(&record.cron), words(cron));
+    found.url("destination", &record.destination, wanted.destination.as_str());
+    let method = if record.method.is_empty() { Method::POST.as_str() } else { &record.method };
+    found.text(
+        "method",
+        method.to_uppercase(),
+        settings.method.as_ref().unwrap_or(&Method::POST).to_string(),
+    );
+    // Zero may be left out.
+    if let Some(retries) = record.retries {
+        found.text("retries", retries.to_string(), settings.retries.unwrap_or(DEFAULT_RETRIES).to_string());
+    }
+    let retry_delay = settings.retry_delay.as_ref().map(|delay| delay.as_str());
+    found.text(
+        "retry delay",
+        without_blanks(record.retry_delay.as_deref().unwrap_or_default()),
+        without_blanks(retry_delay.unwrap_or_default()),
+    );
+    let delay = match options.start {
+        Some(Start::After(delay)) => Some(delay),
+        _ => None,
+    };
+    found.text("delay", seconds(record.delay), seconds(delay));
+    // The server shows the limit of the plan, or nothing, where the message leaves it open.
+    if let (Some(is), Some(wanted)) = (record.timeout, settings.timeout) {
+        found.text("timeout", seconds(Some(is)), seconds(Some(wanted)));
+    }
+    let url = |target: &Option<qstash_types::CallbackTarget>| {
+        target.as_ref().map_or_else(String::new, |target| target.url.to_string())
+    };
+    found.url("callback", record.callback.as_deref().unwrap_or_default(), &url(&options.callback));
+    found.url(
+        "failure callback",
+        record.failure_callback.as_deref().unwrap_or_default(),
+        &url(&options.failure_callback),
+    );
+    let shown_labels = if record.labels.is_empty() { record.label.as_slice() } else { &record.labels };
+    found.text("labels", labels(shown_labels), labels(&options.labels));
+    found.text(
+        "queue",
+        record.queue.as_ref().map_or("", |queue| queue.as_str()),
+        options.queue.as_ref().map_or("", |queue| queue.as_str()),
+    );
+    found.text("flow control", shown_flow_control(record), flow_control(settings.flow_control.as_ref()));
+    found.body(record, wanted, &options);
+    found.headers(record, &options);
+    Ok(found.0)
+}
+
+#[derive(Default)]
+struct Findings(Vec<Difference>);
+
+impl Findings {
+    fn text(&mut self, field: &str, is: impl Into<String>, wanted: impl Into<String>) {
+        let (is, wanted) = (is.into(), wanted.into());
+        if is != wanted {
+            self.0.push(Difference { field: field.to_owned(), values: Some((is, wanted)) });
+        }
+    }
+
+    fn url(&mut self, field: &str, is: &str, wanted: &str) {
+        if is != wanted {
+            let values = Some((without_secrets(is), without_secrets(wanted)));
+            self.0.push(Difference { field: field.to_owned(), values });
+        }
+    }
+
+    fn hidden(&mut self, field: String, is_same: impl FnOnce() -> bool) {
+        if !is_same() {
+            self.0.push(Difference { field, values: None });
+        }
+    }
+
+    fn body(&mut self, record: &ScheduleRecord, wanted: &MessageParts, options: &DeliveryOptions) {
+        let is_redacted = record.body.starts_with(REDACTED.as_bytes());
+        let is_covered = options.redaction.as_ref().is_some_and(|redaction| redaction.body);
+        self.hidden("body".to_owned(), || {
+            is_covered && is_redacted || record.body == wanted.body && (!is_covered || wanted.body.is_empty())
+        });
+    }
+
+    fn headers(&mut self, record: &ScheduleRecord, options: &DeliveryOptions) {
+        let wanted = delivered(options);
+        let names =
+            |headers: &Headers| headers.iter().map(|(name, _)| canonical(name)).collect::<BTreeSet<_>>();
+        for name in names(&record.headers).union(&names(&wanted)) {
+            let is: Vec<_> = record.headers.get_all(name).map(str::trim).collect();
+            let wanted: Vec<_> = wanted.get_all(name).map(str::trim).collect();
+            // Those of the call itself are delivered as well.
+            if wanted.is_empty() && options.forward_all_headers {
+                continue;
+            }
+            let is_redacted = !is.is_empty() && is.iter().all(|value| value.starts_with(REDACTED));
+            let is_covered = options.redaction.as_ref().is_some_and(|redaction| redaction.covers(name));
+            // A content type is no secret, and may be shown although all headers are redacted.
+            let may_be_shown = !is_covered || name == "Content-Type";
+            self.hidden(format!("header {name}"), || {
+                is_covered && is_redacted || is == wanted && may_be_shown
+            });
+        }
+    }
+}
+
+/// The headers that a schedule shows of its messages.
+fn delivered(options: &DeliveryOptions) -> Headers {
+    let mut headers = options.settings.forward.clone();
+    if let Some(content_type) = &options.content_type {
+        headers.entry(http::header::CONTENT_TYPE).or_insert(content_type.clone());
+    }
+    Headers::record(&headers)
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn without_blanks(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+fn seconds(duration: Option<Duration>) -> String {
+    duration.filter(|duration| !duration.is_zero()).map_or_else(String::new, duration::to_text)
+}
+
+fn labels(labels: &[Label]) -> String {
+    labels.iter().map(Label::as_str).collect::<Vec<_>>().join(",")
+}
+
+fn flow_control(flow_control: Option<&FlowControl>) -> String {
+    flow_control.map_or_else(String::new, |FlowControl { key, limits }| {
+        let period = Some(limits.period.unwrap_or(DEFAULT_PERIOD));
+        format!("{key} {}", FlowLimits { period, ..*limits })
+    })
+}
+
+fn shown_flow_control(record: &ScheduleRecord) -> String {
+    let &ScheduleRecord { parallelism, rate, period, .. } = record;
+    let shown = record
+        .flow_control_key
+        .clone()
+        .map(|key| FlowControl { key, limits: FlowLimits { parallelism, rate, period } });
+    flow_control(shown.as_ref())
+}

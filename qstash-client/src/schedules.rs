@@ -1,0 +1,174 @@
+//! Schedules: the same message again and again.
+
+use std::fmt;
+
+use http::{HeaderValue, Method};
+use qstash_types::{ScheduleId, ScheduleRecord, Start, header};
+use serde::Deserialize;
+
+use crate::{
+    Client, Error, InvalidInput, Message,
+    client::random_id,
+    message::MessageParts,
+    request::{Call, json, nothing},
+    resource::Resource,
+};
+
+impl Client {
+    /// One schedule, by its id.
+    pub fn schedule(&self, id: impl TryInto<ScheduleId, Error: fmt::Display>) -> ScheduleHandle {
+        ScheduleHandle(Resource::new(self, "schedule id", id))
+    }
+
+    /// All schedules.
+    ///
+    /// ```no_run
+    /// # async fn schedule(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
+    /// use qstash_client::Message;
+    ///
+    /// let report = Message::to("https://api.example.com/report").json(&["sales"]);
+    /// let id = client.schedules().create("CRON_TZ=Europe/Berlin 0 6 * * 1-5", report.clone()).await?;
+    /// client.schedule(&id).pause().await?;
+    /// // Under an id of its own, a schedule is made once, however often this runs.
+    /// client.schedule("sales-report").upsert("0 6 * * 1-5", report.in_queue("reports")).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn schedules(&self) -> Schedules {
+        Schedules(self.clone())
+    }
+}
+
+/// One schedule. Its verbs return a mistake in the id before anything is sent.
+#[derive(Clone, Debug)]
+pub struct ScheduleHandle(Resource<ScheduleId>);
+
+/// All schedules.
+#[derive(Clone, Debug)]
+pub struct Schedules(pub(crate) Client);
+
+impl ScheduleHandle {
+    /// Makes the schedule, or replaces all of it: from then on the message is published whenever the expression says so.
+    ///
+    /// The expression has five fields (minute, hour, day of the month, month, day of the week) in UTC, or in the time
+    /// zone that `CRON_TZ=Europe/Berlin ` before them names. A delay counts from each of these times, and
+    /// [`in_queue`](Message::in_queue) delivers through a queue.
+    ///
+    /// Headers: `Upstash-Cron`, `Upstash-Schedule-Id`, and those of the message.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. A message with a not-before time or with deduplication is refused before anything is sent. Status
+    /// 412: the account has as many schedules as its plan allows.
+    pub async fn upsert(&self, cron: impl AsRef<str>, message: Message) -> Result<(), Error> {
+        let id = self.0.id.clone()?;
+        put(&self.0.client, scheduled(&self.0.client, id, cron.as_ref(), message)?).await?;
+        Ok(())
+    }
+
+    /// Reads the schedule.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Status 404: there is no such schedule.
+    pub async fn get(&self) -> Result<ScheduleRecord, Error> {
+        self.0.call(|id| Call::new(Method::GET, &["schedules", id]), json).await
+    }
+
+    /// Deletes the schedule. Messages that it has published are delivered all the same.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Status 404: there is no such schedule.
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.0.call(|id| Call::new(Method::DELETE, &["schedules", id]), nothing).await
+    }
+
+    /// Lets the times of the schedule pass. Nothing is made up for later.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn pause(&self) -> Result<(), Error> {
+        self.switch("pause").await
+    }
+
+    /// Lets the schedule publish again, from its next time on.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.switch("resume").await
+    }
+
+    /// Descriptions of the API disagree about the method. What is sent first is known to work with the service.
+    async fn switch(&self, verb: &str) -> Result<(), Error> {
+        let send = |method| self.0.call(move |id| Call::new(method, &["schedules", id, verb]), nothing);
+        match send(Method::PATCH).await {
+            Err(Error::Api(error)) if error.knows_no_such_method() => send(Method::POST).await,
+            answer => answer,
+        }
+    }
+}
+
+impl Schedules {
+    /// Makes a schedule under a fresh id, which is returned. See [`ScheduleHandle::upsert`] for the expression.
+    ///
+    /// The id is made here, of 128 random bits, so that a call whose answer was lost can be repeated.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScheduleHandle::upsert`].
+    pub async fn create(&self, cron: impl AsRef<str>, message: Message) -> Result<ScheduleId, Error> {
+        let id = ScheduleId::new(random_id()).expect("hexadecimal digits are a legal id");
+        put(&self.0, scheduled(&self.0, id, cron.as_ref(), message)?).await
+    }
+
+    /// Reads all schedules.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn list(&self) -> Result<Vec<ScheduleRecord>, Error> {
+        self.0.call(Call::new(Method::GET, &["schedules"]), json).await
+    }
+}
+
+/// Makes a message what it is as a schedule: with the defaults of the client, an id, and a cron expression.
+pub(crate) fn scheduled(
+    client: &Client,
+    id: ScheduleId,
+    cron: &str,
+    message: Message,
+) -> Result<MessageParts, InvalidInput> {
+    let mut parts = message.finish()?;
+    if let Some(Start::At(_)) = parts.options.start {
+        return Err(InvalidInput::new("not-before", "a schedule can only delay its messages"));
+    }
+    if parts.options.deduplication.is_some() {
+        return Err(InvalidInput::new("deduplication", "each message of a schedule is a new one"));
+    }
+    client.inner.defaults.fill(&mut parts);
+    parts.options.schedule_id = Some(id);
+    parts.headers.insert(header::CRON, cron_value(cron)?);
+    Ok(parts)
+}
+
+fn cron_value(cron: &str) -> Result<HeaderValue, InvalidInput> {
+    match cron.trim() {
+        "" => Err(InvalidInput::new("cron", "the expression is empty")),
+        cron => cron.parse().map_err(|fault| InvalidInput::new("cron", fault)),
+    }
+}
+
+/// Sends what [`scheduled`] has made.
+pub(crate) async fn put(client: &Client, schedule: MessageParts) -> Result<ScheduleId, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        schedule_id: ScheduleId,
+    }
+
+    let answer: Answer = client.call(Call::delivering(&["schedules"], schedule)?, json).await?;
+    Ok(answer.schedule_id)
+}
