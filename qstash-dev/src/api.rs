@@ -1,6 +1,6 @@
 //! The API: connections, the way from a request to its resource, and back.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, request::Parts};
@@ -9,6 +9,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -16,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::{
     broker::LONGEST_BODY,
+    cors,
     fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
@@ -36,23 +38,42 @@ const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// What the resources need to answer.
-#[derive(Debug)]
+/// What the resources of an account need to answer.
+#[derive(Clone, Debug)]
 pub(crate) struct Api {
-    pub(crate) gate: Gate,
     pub(crate) keys: Keyring,
-    pub(crate) faults: Faults,
     pub(crate) worker: Handle,
 }
 
-/// Serves connections until it is dropped, and they with it.
-pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
+/// What answers requests, whichever account they are for.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) gate: Gate,
+    pub(crate) faults: Faults,
+}
+
+/// What a listener has to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Everything,
+    Logs,
+}
+
+/// Serves connections until the server is closed, and then answers what has been asked. If it is dropped, they go with it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    offer: Offer,
+    service: Arc<Service>,
+    mut closed: watch::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            _ = closed.changed() => break,
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer.ip().to_canonical(), api.clone()));
+                    let peer = peer.ip().to_canonical();
+                    connections.spawn(connection(stream, peer, offer, service.clone(), closed.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely; connections that end give some back.
@@ -63,12 +84,20 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>) {
             Some(_) = connections.join_next() => {}
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
+async fn connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    offer: Offer,
+    service: Arc<Service>,
+    mut closed: watch::Receiver<()>,
+) {
     let service = service_fn(|request| async {
-        let answer = async { api.answer(request, peer).await.unwrap_or_else(Refusal::reply) };
-        match api.faults.next_of_api() {
+        let answer = service.answer(request, peer, offer);
+        match service.faults.next_of_api() {
             Some(Fault::TooManyRequests) => {
                 Ok(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply())
             }
@@ -84,13 +113,20 @@ async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
     });
     let served = async {
         stream.set_nodelay(true)?;
-        http1::Builder::new()
+        let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SLOWEST_HEAD)
             .max_headers(MOST_HEADERS)
             .max_buf_size(LONGEST_HEAD)
-            .serve_connection(TokioIo::new(stream), service)
-            .await?;
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended?,
+            _ = closed.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await?;
+            }
+        }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
     if let Err(error) = served.await {
@@ -125,36 +161,56 @@ impl Call {
     }
 }
 
-impl Api {
-    async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
+impl Service {
+    async fn answer(&self, request: Request<Incoming>, caller: IpAddr, offer: Offer) -> Reply {
+        let guest = self.gate.guest(request.headers());
+        let mut reply = self.content(request, caller, offer).await.unwrap_or_else(Refusal::reply);
+        if let Some(origin) = guest {
+            cors::allow(origin, &mut reply);
+        }
+        reply
+    }
+
+    async fn content(
+        &self,
+        request: Request<Incoming>,
+        caller: IpAddr,
+        offer: Offer,
+    ) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
-        self.gate.admit(&head)?;
+        self.gate.admit_anybody(&head)?;
+        self.gate.check_origin(&head.headers)?;
+        if cors::is_preflight(&head) && self.gate.guest(&head.headers).is_some() {
+            return Ok(cors::preflight(&head.headers));
+        }
+        let api = self.gate.admit(&head)?;
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };
         let body = timeout(SLOWEST_BODY, read(body, limit))
             .await
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
-        if resource.is_empty() {
+        let is_offered = offer == Offer::Everything || matches!(resource.as_str(), "logs" | "events");
+        if resource.is_empty() || !is_offered {
             return Err(not_found());
         }
         let rest = rest.unwrap_or_default().to_owned();
         let segments = if rest.is_empty() { Vec::new() } else { rest.split('/').map(text).collect() };
         let call = Call { head, rest, segments, body, caller };
         match resource.as_str() {
-            "publish" => publish::publish(self, &call).await,
-            "enqueue" => publish::enqueue(self, &call).await,
-            "batch" => batch::answer(self, &call).await,
-            "messages" => messages::answer(self, &call).await,
-            "queues" => queues::answer(self, &call).await,
-            "schedules" => schedules::answer(self, &call).await,
-            "topics" => topics::answer(self, &call).await,
-            "dlq" => dlq::answer(self, &call).await,
-            "flowcontrol" => flow_control::answer(self, &call).await,
-            "globalparallelism" => flow_control::global(self, &call).await,
-            "keys" => keys::answer(self, &call),
-            "logs" => logs::answer(self, &call, "logs").await,
-            "events" => logs::answer(self, &call, "events").await,
+            "publish" => publish::publish(api, &call).await,
+            "enqueue" => publish::enqueue(api, &call).await,
+            "batch" => batch::answer(api, &call).await,
+            "messages" => messages::answer(api, &call).await,
+            "queues" => queues::answer(api, &call).await,
+            "schedules" => schedules::answer(api, &call).await,
+            "topics" => topics::answer(api, &call).await,
+            "dlq" => dlq::answer(api, &call).await,
+            "flowcontrol" => flow_control::answer(api, &call).await,
+            "globalparallelism" => flow_control::global(api, &call).await,
+            "keys" => keys::answer(api, &call),
+            "logs" => logs::answer(api, &call, "logs").await,
+            "events" => logs::answer(api, &call, "events").await,
             _ => Err(call.not_found()),
         }
     }

@@ -1,35 +1,27 @@
-//! Sending deliveries: signed, to this machine alone, and without waiting for the end of what a destination says.
+//! Sending deliveries: signed, and without waiting for the end of what a destination says.
 
 use std::{
     error::Error,
-    future::Future,
-    io, iter,
-    pin::Pin,
-    task::{Context, Poll},
+    iter,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderValue, Request, Uri,
-    uri::{Authority, Scheme},
-};
+use http::{HeaderValue, Request, Uri, uri::Authority};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioIo},
-};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use qstash_types::header;
 use qstash_verify::Token;
-use tokio::{net::TcpStream, time::timeout};
-use tower_service::Service;
+use tokio::time::timeout;
 
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
     fault::{Fault, Faults},
     keyring::Keyring,
-    loopback, secret,
+    outgoing::{Connector, Outgoing},
+    secret,
 };
 
 /// How long a delivery waits to be overtaken.
@@ -40,14 +32,14 @@ const LATENESS: Duration = Duration::from_secs(24 * 60 * 60);
 /// Carries deliveries to their destinations.
 #[derive(Clone, Debug)]
 pub(crate) struct Courier {
-    client: Client<Loopback, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     keys: Keyring,
     faults: Faults,
 }
 
 impl Courier {
-    pub(crate) fn new(keys: Keyring, faults: Faults) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(Loopback), keys, faults }
+    pub(crate) fn new(keys: Keyring, faults: Faults, outgoing: Arc<Outgoing>) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build(Connector(outgoing)), keys, faults }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
@@ -110,13 +102,6 @@ impl Courier {
         if !has_usable_port(&uri) {
             return Err("the URL cannot be called: its port is no number up to 65535".to_owned());
         }
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err("only http destinations are called, there is no TLS here".to_owned());
-        }
-        let host = uri.host().unwrap_or_default();
-        if loopback::addresses(host).is_empty() {
-            return Err(format!("only destinations on this machine are called, and {host} is not one"));
-        }
         // Receivers compare the times in the token with their own clock, which no test moves.
         let token = Token::new(delivery.url.as_str(), &delivery.body, signed_at).id(&delivery.token_id);
         let signature =
@@ -155,29 +140,4 @@ async fn beginning(mut body: Incoming) -> Result<Bytes, hyper::Error> {
 /// The innermost error: the outer ones only say which layer it went through.
 fn root_cause<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     iter::successors(Some(error), |&error| error.source()).last().unwrap_or(error)
-}
-
-/// Connects to this machine, whatever it is asked for.
-#[derive(Clone, Debug)]
-struct Loopback;
-
-impl Service<Uri> for Loopback {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(async move {
-            let port = uri.port_u16().unwrap_or(80);
-            let addresses = loopback::addresses(uri.host().unwrap_or_default());
-            let addresses: Vec<_> = addresses.into_iter().map(|address| (address, port).into()).collect();
-            let stream = TcpStream::connect(&*addresses).await?;
-            stream.set_nodelay(true)?;
-            Ok(TokioIo::new(stream))
-        })
-    }
 }

@@ -6,59 +6,104 @@
 use http::{HeaderMap, Method, StatusCode, header, request::Parts, uri::Authority};
 use sha2::{Digest as _, Sha256};
 
-use crate::{StartError, loopback, query, reply::Refusal};
+use crate::{Account, StartError, api::Api, loopback, query, reply::Refusal};
 
-/// Lets requests in that carry the token and come from no web page.
+/// Lets requests in that carry a token and come from no strange web page.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    pub(crate) doors: Vec<Door>,
+    /// The origins of web pages that may call, beside the server's own.
+    pub(crate) guests: &'static [&'static str],
+    /// Names that the server is called by, beside those of this machine.
+    pub(crate) hosts: Vec<String>,
+    pub(crate) port: u16,
+}
+
+/// The way into one account.
+#[derive(Debug)]
+pub(crate) struct Door {
     /// Digests are compared in place of tokens, so that the time it takes tells nothing about the token.
     token: [u8; 32],
     read_only_token: [u8; 32],
-    port: u16,
+    api: Api,
 }
 
-impl Gate {
-    pub(crate) fn new(token: &str, read_only_token: &str, port: u16) -> Result<Self, StartError> {
+impl Door {
+    pub(crate) fn new(account: &Account, api: Api) -> Result<Self, StartError> {
         let usable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        if !usable(token) || !usable(read_only_token) {
+        if !usable(&account.token) || !usable(&account.read_only_token) {
             return Err(StartError::Token);
         }
         Ok(Self {
-            token: digest(token.as_bytes()),
-            read_only_token: digest(read_only_token.as_bytes()),
-            port,
+            token: digest(account.token.as_bytes()),
+            read_only_token: digest(account.read_only_token.as_bytes()),
+            api,
         })
-    }
-
-    pub(crate) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
-        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
-        if !host.is_some_and(|host| is_here(&host)) || !request.uri.authority().is_none_or(is_here) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "Host: only names of this machine are served"));
-        }
-        if !request.headers.get_all(header::ORIGIN).iter().all(|origin| self.is_own(origin.as_bytes())) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"));
-        }
-        let problem = match presented(request).map(|token| digest(&token)) {
-            None => "Authorization: a bearer token is needed",
-            Some(token) if token == self.token => return Ok(()),
-            Some(token) if token == self.read_only_token && request.method == Method::GET => return Ok(()),
-            Some(token) if token == self.read_only_token => "Authorization: the token is read-only",
-            Some(_) => "Authorization: unknown token",
-        };
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, problem))
-    }
-
-    /// Whether a browser names this very server as where the request comes from.
-    fn is_own(&self, origin: &[u8]) -> bool {
-        str::from_utf8(origin)
-            .ok()
-            .and_then(|origin| origin.strip_prefix("http://")?.parse::<Authority>().ok())
-            .is_some_and(|authority| is_here(&authority) && authority.port_u16().unwrap_or(80) == self.port)
     }
 }
 
-fn is_here(authority: &Authority) -> bool {
-    !loopback::addresses(authority.host()).is_empty()
+impl Gate {
+    /// Lets requests in that ask for this server by a name that is its own: a web page under another name has none.
+    pub(crate) fn admit_anybody(&self, request: &Parts) -> Result<(), Refusal> {
+        let host = host(&request.headers);
+        if !host.is_some_and(|host| self.is_here(&host))
+            || !request.uri.authority().is_none_or(|name| self.is_here(name))
+        {
+            let problem = "Host: only names of this machine are served, and those of --allow-host";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, problem));
+        }
+        Ok(())
+    }
+
+    /// Refuses requests that a strange web page has a browser send.
+    pub(crate) fn check_origin(&self, request: &HeaderMap) -> Result<(), Refusal> {
+        let mut origins = request.get_all(header::ORIGIN).iter();
+        if origins.all(|origin| self.is_own(origin.as_bytes(), request)) || self.guest(request).is_some() {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"))
+    }
+
+    /// Finds the account that the token of a request opens.
+    pub(crate) fn admit(&self, request: &Parts) -> Result<&Api, Refusal> {
+        let refused = |problem| Err(Refusal::new(StatusCode::UNAUTHORIZED, problem));
+        let Some(token) = presented(request).map(|token| digest(&token)) else {
+            return refused("Authorization: a bearer token is needed");
+        };
+        if let Some(door) = self.doors.iter().find(|door| door.token == token) {
+            return Ok(&door.api);
+        }
+        match self.doors.iter().find(|door| door.read_only_token == token) {
+            Some(door) if request.method == Method::GET => Ok(&door.api),
+            Some(_) => refused("Authorization: the token is read-only"),
+            None => refused("Authorization: unknown token"),
+        }
+    }
+
+    /// The origin of the web page that a request comes from, if such pages may call.
+    pub(crate) fn guest(&self, request: &HeaderMap) -> Option<&'static str> {
+        let mut origins = request.get_all(header::ORIGIN).iter();
+        let origin = origins.next().filter(|_| origins.next().is_none())?;
+        self.guests.iter().copied().find(|guest| origin == guest)
+    }
+
+    /// Whether a browser names this very server as where the request comes from. Its port may be another one where the
+    /// browser is, as it is in front of a container; then it is that of the request.
+    fn is_own(&self, origin: &[u8], request: &HeaderMap) -> bool {
+        let origin = str::from_utf8(origin).ok().and_then(|origin| origin.strip_prefix("http://"));
+        let Some(origin) = origin.and_then(|origin| origin.parse::<Authority>().ok()) else { return false };
+        let is_own_port = origin.port_u16().unwrap_or(80) == self.port;
+        self.is_here(&origin) && (is_own_port || host(request).is_some_and(|host| host == origin))
+    }
+
+    fn is_here(&self, authority: &Authority) -> bool {
+        !loopback::addresses(authority.host()).is_empty()
+            || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(authority.host()))
+    }
+}
+
+fn host(request: &HeaderMap) -> Option<Authority> {
+    request.get(header::HOST)?.to_str().ok()?.parse().ok()
 }
 
 /// The token that a request shows: in a header, or else in its query.

@@ -52,15 +52,18 @@
 //! With the feature `cli`, which is on by default, `qstash-dev` listens on 127.0.0.1:8080, prints the environment that a
 //! client and a receiver need, and logs one line for each event. `qstash-dev --help` tells the rest.
 
+mod account;
 mod api;
 pub mod broker;
 mod clock;
+mod cors;
 mod deliver;
 mod fault;
 mod gate;
 mod hex;
 mod keyring;
 mod loopback;
+mod outgoing;
 mod query;
 mod reply;
 mod routes;
@@ -69,5 +72,6 @@ mod server;
 mod trace;
 mod worker;
 
+pub use account::Account;
 pub use fault::Fault;
 pub use server::{DevServer, DevServerBuilder, StartError};

@@ -1,23 +1,19 @@
 //! The server as its owner sees it.
 
-use std::{
-    fmt, io,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+mod builder;
+mod start_error;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use qstash_types::{DeadLetter, LogEntry, LogState, SigningKeys};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+pub use self::{builder::DevServerBuilder, start_error::StartError};
 use crate::{
-    api::{self, Api},
-    deliver::Courier,
+    account::Account,
+    api::{self, Api, Offer, Service},
     fault::{Fault, Faults},
-    gate::Gate,
-    keyring::Keyring,
-    secret,
-    worker::{Handle, Worker},
+    worker::Handle,
 };
 
 /// QStash on localhost.
@@ -27,13 +23,15 @@ use crate::{
 pub struct DevServer {
     address: SocketAddr,
     url: String,
-    token: String,
-    read_only_token: String,
-    keys: Keyring,
+    /// Each as it was at the start, and what is in force now. There is at least one.
+    accounts: Vec<(Account, Api)>,
     faults: Faults,
     patience: Duration,
-    worker: Handle,
-    tasks: JoinSet<()>,
+    service: Arc<Service>,
+    /// The server is open as long as this exists.
+    open: watch::Sender<()>,
+    listeners: JoinSet<()>,
+    workers: JoinSet<()>,
 }
 
 impl DevServer {
@@ -48,15 +46,7 @@ impl DevServer {
 
     /// Starts to describe a server.
     pub fn builder() -> DevServerBuilder {
-        DevServerBuilder {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            token: None,
-            read_only_token: None,
-            signing_keys: None,
-            seed: None,
-            faults: Faults::default(),
-            patience: Duration::from_secs(2),
-        }
+        DevServerBuilder::new()
     }
 
     /// The base URL of the API, such as `http://127.0.0.1:8080`.
@@ -71,17 +61,32 @@ impl DevServer {
 
     /// The token that API calls must carry.
     pub fn token(&self) -> &str {
-        &self.token
+        &self.first().0.token
     }
 
     /// The token that API calls may carry that only read.
     pub fn read_only_token(&self) -> &str {
-        &self.read_only_token
+        &self.first().0.read_only_token
     }
 
     /// The keys that deliveries are signed with now, for a verifier.
     pub fn signing_keys(&self) -> SigningKeys {
-        self.keys.current()
+        self.first().1.keys.current()
+    }
+
+    /// The accounts that are served: one, or the published users.
+    pub fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.accounts
+            .iter()
+            .map(|(account, api)| Account { signing_keys: api.keys.current(), ..account.clone() })
+    }
+
+    fn first(&self) -> &(Account, Api) {
+        self.accounts.first().expect("a server has an account")
+    }
+
+    fn worker(&self) -> &Handle {
+        &self.first().1.worker
     }
 
     /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
@@ -90,17 +95,21 @@ impl DevServer {
     /// Between calls the clock of the server runs as real time does. A destination that does not answer is waited for at most as long as
     /// [`patience`](DevServerBuilder::patience) says; then time goes on without it.
     pub async fn advance(&self, span: Duration) {
-        self.worker.advance(span, self.patience).await.expect(RUNNING);
+        for (_, api) in &self.accounts {
+            api.worker.advance(span, self.patience).await.expect(RUNNING);
+        }
     }
 
     /// Waits until nothing is due and no attempt is in flight. Messages that wait for a later time do not count.
     pub async fn settled(&self) {
-        self.worker.settled().await.expect(RUNNING);
+        for (_, api) in &self.accounts {
+            api.worker.settled().await.expect(RUNNING);
+        }
     }
 
     /// Waits until a message has entered a state, however long that takes; at once if it already has.
     pub async fn wait_for(&self, message: impl AsRef<str>, state: LogState) {
-        self.worker.wait_for(message.as_ref(), state).await.expect(RUNNING);
+        self.worker().wait_for(message.as_ref(), state).await.expect(RUNNING);
     }
 
     /// Lets something go wrong once, at the next occasion.
@@ -118,18 +127,53 @@ impl DevServer {
 
     /// The dead letter queue, the newest entry first.
     pub async fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.worker.look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
+        self.worker().look(|broker| broker.dead_letters().collect()).await.expect(RUNNING)
     }
 
     /// The log, the newest entry first.
     pub async fn log(&self) -> Vec<LogEntry> {
-        self.worker.look(|broker| broker.log().collect()).await.expect(RUNNING)
+        self.worker().look(|broker| broker.log().collect()).await.expect(RUNNING)
+    }
+
+    /// Serves `/v2/logs` and `/v2/events` on this address as well, and returns where that is.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be listened on.
+    pub async fn serve_logs(&mut self, address: impl Into<SocketAddr>) -> Result<SocketAddr, StartError> {
+        let (listener, address) = listen(address.into()).await?;
+        self.listeners.spawn(api::serve(listener, Offer::Logs, self.service.clone(), self.open.subscribe()));
+        Ok(address)
     }
 
     /// Stops the server, and returns when its port is closed. What is in flight is broken off.
     pub async fn shutdown(mut self) {
-        self.tasks.shutdown().await;
+        self.listeners.shutdown().await;
+        self.workers.shutdown().await;
     }
+
+    /// Stops the server, and returns when nothing is in flight: no further connection is accepted, calls that were made are
+    /// answered, attempts that have begun come to their end, and no other begins.
+    ///
+    /// That may take as long as the slowest destination does. Dropping the future ends it at once.
+    pub async fn finish(self) {
+        let Self { accounts, service, open, mut listeners, mut workers, .. } = self;
+        for (_, api) in &accounts {
+            api.worker.finish();
+        }
+        drop(open);
+        while listeners.join_next().await.is_some() {}
+        // The workers answer calls for as long as there is somebody who can make them.
+        drop((accounts, service));
+        while workers.join_next().await.is_some() {}
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 const RUNNING: &str = "the worker runs as long as its server exists";
@@ -139,128 +183,4 @@ impl fmt::Debug for DevServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DevServer").field("url", &self.url).finish_non_exhaustive()
     }
-}
-
-/// A description of a [`DevServer`], with a default for everything.
-pub struct DevServerBuilder {
-    listen: SocketAddr,
-    token: Option<String>,
-    read_only_token: Option<String>,
-    signing_keys: Option<SigningKeys>,
-    seed: Option<u64>,
-    faults: Faults,
-    patience: Duration,
-}
-
-impl DevServerBuilder {
-    /// Listens on this address. The default is a free port of 127.0.0.1.
-    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.listen = address.into();
-        self
-    }
-
-    /// Wants this token from API calls. The default is a fresh one.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
-        self
-    }
-
-    /// Takes this token from API calls that only read. The default is a fresh one.
-    pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
-        self.read_only_token = Some(token.into());
-        self
-    }
-
-    /// Signs deliveries with these keys. The default are fresh ones.
-    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
-        self.signing_keys = Some(keys);
-        self
-    }
-
-    /// Makes the ids of messages from this seed, so that a test sees the same ones in each run. The default is a fresh
-    /// one.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Lets something go wrong once, at the first occasion.
-    pub fn fault(self, fault: Fault) -> Self {
-        self.faults.add(fault);
-        self
-    }
-
-    /// Lets [`DevServer::advance`] wait this long, in real time, for an attempt in flight. The default is two seconds;
-    /// a day is the most.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience.min(Duration::from_secs(24 * 60 * 60));
-        self
-    }
-
-    /// Starts the server.
-    ///
-    /// # Errors
-    ///
-    /// See [`StartError`].
-    pub async fn start(self) -> Result<DevServer, StartError> {
-        let token = self.token.map_or_else(secret::token, Ok)?;
-        let read_only_token = self.read_only_token.map_or_else(secret::token, Ok)?;
-        let keys = Keyring::new(self.signing_keys.map_or_else(secret::signing_keys, Ok)?);
-        let seed = self.seed.map_or_else(secret::seed, Ok)?;
-        let cannot_listen = |source| StartError::Listen { address: self.listen, source };
-        let listener = TcpListener::bind(self.listen).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
-
-        let mut tasks = JoinSet::new();
-        let worker = Worker::spawn(&mut tasks, seed, Courier::new(keys.clone(), self.faults.clone()));
-        let gate = Gate::new(&token, &read_only_token, address.port())?;
-        let api = Api { gate, keys: keys.clone(), faults: self.faults.clone(), worker: worker.clone() };
-        tasks.spawn(api::serve(listener, Arc::new(api)));
-        Ok(DevServer {
-            address,
-            url: format!("http://{}", reachable(address)),
-            token,
-            read_only_token,
-            keys,
-            faults: self.faults,
-            patience: self.patience,
-            worker,
-            tasks,
-        })
-    }
-}
-
-/// The address to call: a server that listens on every interface is called on this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
-        _ => address,
-    }
-}
-
-impl fmt::Debug for DevServerBuilder {
-    /// Leaves out the token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DevServerBuilder").field("listen", &self.listen).finish_non_exhaustive()
-    }
-}
-
-/// A server could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address cannot be listened on; most likely another program does.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The token is empty, or holds characters that cannot stand in an `Authorization` header.
-    #[error("the token must be visible ASCII characters without white space")]
-    Token,
-    /// The system gave no random bytes.
-    #[error("the system gives no random bytes")]
-    Randomness(#[source] io::Error),
 }

@@ -25,7 +25,8 @@ use crate::{
 pub(crate) struct Worker {
     broker: Broker,
     clock: Clock,
-    courier: Courier,
+    /// Nobody, once the server is to end: no attempt begins any more.
+    courier: Option<Courier>,
     /// Who waits for the answer to a call.
     callers: HashMap<CallId, oneshot::Sender<Result<Answer, Refused>>>,
     calls: u64,
@@ -60,6 +61,7 @@ enum Request {
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
     WaitFor(String, LogState, oneshot::Sender<()>),
+    Finish,
 }
 
 /// The other end of the worker, for everybody else.
@@ -102,6 +104,12 @@ impl Handle {
         self.ask(|done| Request::WaitFor(message.to_owned(), state, done)).await
     }
 
+    /// Has no further attempt begin. The worker ends when the attempts in flight have, and nobody can ask it any more.
+    pub(crate) fn finish(&self) {
+        // If it is gone, it has finished.
+        let _ = self.0.send(Request::Finish);
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Gone> {
         let (sender, receiver) = oneshot::channel();
         self.0.send(request(sender)).map_err(|_| Gone)?;
@@ -116,7 +124,7 @@ impl Worker {
         let worker = Self {
             broker: Broker::new(seed),
             clock: Clock::start(),
-            courier,
+            courier: Some(courier),
             callers: HashMap::new(),
             calls: 0,
             deliveries: JoinSet::new(),
@@ -130,13 +138,14 @@ impl Worker {
     }
 
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
-        loop {
+        let mut is_wanted = true;
+        while is_wanted || !self.attempts.is_empty() {
             self.advance();
             let wake_up = self.wake_up();
             tokio::select! {
-                request = requests.recv() => match request {
+                request = requests.recv(), if is_wanted => match request {
                     Some(request) => self.take(request),
-                    None => return,
+                    None => is_wanted = false,
                 },
                 Some(ended) = self.deliveries.join_next() => self.delivery_ended(ended),
                 () = sleep(wake_up.unwrap_or_default()), if wake_up.is_some() => self.handle(Event::Due),
@@ -157,6 +166,7 @@ impl Worker {
                 let target = self.clock.now() + span;
                 self.advances.push_back(Advance { target, since: Instant::now(), patience, done });
             }
+            Request::Finish => self.courier = None,
             Request::Settle(done) => self.settling.push(done),
             Request::WaitFor(message, state, done) => {
                 if self.broker.has_entered(&message, &state) {
@@ -185,8 +195,8 @@ impl Worker {
                 }
             }
             Effect::Deliver(delivery) => {
+                let Some(courier) = self.courier.clone() else { return };
                 let attempt = delivery.attempt;
-                let courier = self.courier.clone();
                 let delivery =
                     self.deliveries.spawn(async move { (attempt, courier.deliver(delivery).await) });
                 self.attempts.insert(attempt, Attempt { since: Instant::now(), delivery });

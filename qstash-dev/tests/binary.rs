@@ -134,13 +134,45 @@ fn an_environment_that_is_not_usable_is_refused_by_the_name_of_the_variable() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn in_place_of_the_official_server_it_says_that_it_runs_and_who_its_users_are() {
+    for arguments in [&["dev", "--port", "0"][..], &["dev", "-port=0", "-quota", "pro"]] {
+        let mut child = program(arguments, &[TOKEN]).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim_end().strip_prefix("QStash development server is running at ").unwrap();
+        let exported = HashMap::from([("QSTASH_URL".to_owned(), url.to_owned())]);
+        let running = Running { child, stdout, exported };
+        let token = "eyJVc2VySUQiOiJ0ZXN0VXNlcjMiLCJQYXNzd29yZCI6InRlc3RQYXNzd29yZCJ9";
+        let keys = running.call("GET /v2/keys", token);
+        assert!(keys.contains("sig_5T8FcSsynBjn9mMLBsXhpacRovJf"), "{keys}");
+        assert!(running.call("GET /v2/keys", TOKEN.1).starts_with("HTTP/1.1 401 "));
+
+        let url_line = format!("QSTASH_URL=\"{url}\"");
+        let (code, stdout, stderr) = running.interrupt();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(stdout.lines().filter(|line| *line == url_line).count(), 4, "{stdout}");
+        for expected in [
+            format!("QSTASH_TOKEN=\"{token}\""),
+            "QSTASH_CURRENT_SIGNING_KEY=\"sig_5T8FcSsynBjn9mMLBsXhpacRovJf\"".to_owned(),
+            "QSTASH_NEXT_SIGNING_KEY=\"sig_7GFR4YaDshFcqsxWRZpRB161jguD\"".to_owned(),
+        ] {
+            assert!(stdout.lines().any(|line| line == expected), "{stdout}");
+        }
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_an_error_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (code, stdout, stderr) = output(&["--port", &address.port().to_string()], &[]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.starts_with(&format!("qstash-dev: cannot listen on {address}: ")), "{stderr}");
+    let expected =
+        format!("cannot listen on {address}: address already in use; choose another port with --port");
+    assert_eq!(stderr, format!("qstash-dev: {expected}\n"));
 }
 
 #[test]
@@ -156,7 +188,15 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn an_argument_that_means_nothing_is_an_error_that_points_to_the_help() {
-    for arguments in [&["--prot"][..], &["--port"], &["--port", "x"], &["--port", "70000"], &["serve"]] {
+    for arguments in [
+        &["--prot"][..],
+        &["--port"],
+        &["--port", "x"],
+        &["--port", "70000"],
+        &["serve"],
+        &["-port", "0"],
+        &["--quota", "pro"],
+    ] {
         let (code, stdout, stderr) = output(arguments, &[]);
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(stderr.starts_with("qstash-dev: ") && stderr.ends_with("; try --help\n"), "{stderr}");

@@ -55,6 +55,12 @@ impl Call {
         self
     }
 
+    /// Goes to another address.
+    pub(crate) fn to(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod accounts;
 mod advance;
 mod client;
 mod deliver;
 mod destination;
+mod ending;
 mod faults;
 mod isolation;
+mod outgoing;
 mod publish;
 mod reads;
 mod refusals;

@@ -124,6 +124,42 @@ async fn only_names_of_this_machine_are_served() {
 }
 
 #[tokio::test]
+async fn a_name_that_the_owner_allows_is_served_and_no_part_of_it() {
+    let server = DevServer::builder().allow_host("QStash").allow_host("192.168.0.1").start().await.unwrap();
+    let with_host = |host: &str| get(&server, "/v2/keys").without("Host").header("Host", host);
+    for host in ["qstash", "qstash:8080", "QSTASH:1", "192.168.0.1:8080", "localhost"] {
+        assert_eq!(with_host(host).send().await.status, 200, "{host}");
+    }
+    for host in ["qstash.example.com", "a.qstash", "192.168.0.2", "example.com"] {
+        assert_eq!(with_host(host).send().await.status, 403, "{host}");
+    }
+    let page = |origin: &str| with_host("qstash:9090").header("Origin", origin);
+    assert_eq!(page("http://qstash:9090").send().await.status, 200);
+    for origin in ["http://qstash:9091", "https://qstash:9090", "http://example.com:9090"] {
+        assert_eq!(page(origin).send().await.status, 403, "{origin}");
+    }
+    for name in ["", "*", "a b", "qstash:8080", "http://qstash"] {
+        let error = DevServer::builder().allow_host(name).start().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("{name:?} is no name of a host"));
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_a_page_has_a_browser_send_publishes_nothing() {
+    let server = DevServer::start().await.unwrap();
+    let form = || {
+        publish(&server, "http://127.0.0.1:9/")
+            .without("Authorization")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body("qstash_token=x&a=b")
+    };
+    assert_eq!(form().send().await.status, 401);
+    assert_eq!(form().header("Origin", "https://example.com").send().await.status, 403);
+    assert_eq!(form().header("Origin", "null").send().await.status, 403);
+    assert!(server.log().await.is_empty());
+}
+
+#[tokio::test]
 async fn web_pages_are_not_served() {
     let server = DevServer::start().await.unwrap();
     let port = server.address().port();

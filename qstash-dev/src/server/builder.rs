@@ -1,0 +1,234 @@
+//! How a server is described, and started.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use qstash_types::SigningKeys;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{DevServer, StartError, listen};
+use crate::{
+    account::Account,
+    api::{self, Api, Offer, Service},
+    cors,
+    deliver::Courier,
+    fault::{Fault, Faults},
+    gate::{Door, Gate},
+    keyring::Keyring,
+    outgoing::{Internet, Outgoing, host_and_port},
+    secret,
+    worker::Worker,
+};
+
+/// A description of a [`DevServer`], with a default for everything.
+pub struct DevServerBuilder {
+    listen: SocketAddr,
+    token: Option<String>,
+    read_only_token: Option<String>,
+    signing_keys: Option<SigningKeys>,
+    users: Users,
+    hosts: Vec<String>,
+    mapped: Vec<(String, String)>,
+    internet: Internet,
+    seed: Option<u64>,
+    faults: Faults,
+    patience: Duration,
+}
+
+/// Who is served.
+#[derive(Clone, Copy, Debug)]
+enum Users {
+    One,
+    Published,
+}
+
+impl DevServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            token: None,
+            read_only_token: None,
+            signing_keys: None,
+            users: Users::One,
+            hosts: Vec::new(),
+            mapped: Vec::new(),
+            internet: Internet::Refused,
+            seed: None,
+            faults: Faults::default(),
+            patience: Duration::from_secs(2),
+        }
+    }
+
+    /// Listens on this address. The default is a free port of 127.0.0.1.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// Wants this token from API calls. The default is a fresh one.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Takes this token from API calls that only read. The default follows from the other token.
+    pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
+        self.read_only_token = Some(token.into());
+        self
+    }
+
+    /// Signs deliveries with these keys. The default are fresh ones.
+    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
+        self.signing_keys = Some(keys);
+        self
+    }
+
+    /// Serves the [published development users](Account::published) in place of one account with a token and keys of its
+    /// own, and answers web pages of the vendor's console, as the official development server does.
+    ///
+    /// Each user has its own messages, queues, schedules, logs and keys. What [`DevServer`] tells is about the default
+    /// user; time is the same for all.
+    pub fn published_users(mut self) -> Self {
+        self.users = Users::Published;
+        self
+    }
+
+    /// Takes requests whose `Host` header has this name or address, with any port. Those of this machine need not be named.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        self
+    }
+
+    /// Connects to `target`, such as `http://127.0.0.1:3000`, when a message is for this host: a name or an address, with
+    /// or without a port, or `*` for every host that is not this machine.
+    ///
+    /// Only the connection goes elsewhere, and is a plain one even for an `https` URL. The URL of the message, the
+    /// subject of its token, its log and its `Host` header stay what they are.
+    pub fn map_host(mut self, host: impl Into<String>, target: impl Into<String>) -> Self {
+        self.mapped.push((host.into(), target.into()));
+        self
+    }
+
+    /// Calls hosts that are neither this machine nor [mapped](Self::map_host). The default is to refuse them as if the
+    /// connection had failed.
+    pub fn allow_internet(mut self) -> Self {
+        self.internet = Internet::Allowed;
+        self
+    }
+
+    /// Makes the ids of messages from this seed, so that a test sees the same ones in each run. The default is a fresh
+    /// one.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Lets something go wrong once, at the first occasion.
+    pub fn fault(self, fault: Fault) -> Self {
+        self.faults.add(fault);
+        self
+    }
+
+    /// Lets [`DevServer::advance`] wait this long, in real time, for an attempt in flight. The default is two seconds;
+    /// a day is the most.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<DevServer, StartError> {
+        let seed = self.seed.map_or_else(secret::seed, Ok)?;
+        let outgoing = Arc::new(self.outgoing()?);
+        if let Some(name) = self.hosts.iter().find(|name| !is_host(name)) {
+            return Err(StartError::AllowHost { name: name.clone() });
+        }
+        let (listener, address) = listen(self.listen).await?;
+        let faults = self.faults.clone();
+
+        let mut workers = JoinSet::new();
+        let mut accounts = Vec::new();
+        let mut doors = Vec::new();
+        for (number, account) in (0..).zip(self.accounts()?) {
+            let keys = Keyring::new(account.signing_keys.clone());
+            let courier = Courier::new(keys.clone(), faults.clone(), outgoing.clone());
+            let worker = Worker::spawn(&mut workers, seed.wrapping_add(number), courier);
+            let api = Api { keys, worker };
+            doors.push(Door::new(&account, api.clone())?);
+            accounts.push((account, api));
+        }
+        let guests: &[_] = match self.users {
+            Users::One => &[],
+            Users::Published => &[cors::CONSOLE],
+        };
+        let gate = Gate { doors, guests, hosts: self.hosts, port: address.port() };
+        let service = Arc::new(Service { gate, faults: faults.clone() });
+        let open = watch::Sender::new(());
+        let mut listeners = JoinSet::new();
+        listeners.spawn(api::serve(listener, Offer::Everything, service.clone(), open.subscribe()));
+        Ok(DevServer {
+            address,
+            url: format!("http://{}", reachable(address)),
+            accounts,
+            faults,
+            patience: self.patience,
+            service,
+            open,
+            listeners,
+            workers,
+        })
+    }
+
+    fn outgoing(&self) -> Result<Outgoing, StartError> {
+        let mut outgoing = Outgoing::new(self.internet);
+        for (host, target) in &self.mapped {
+            outgoing.map(host, target).map_err(|problem| StartError::MapHost {
+                host: host.clone(),
+                target: target.clone(),
+                problem,
+            })?;
+        }
+        Ok(outgoing)
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, StartError> {
+        if let Users::Published = self.users {
+            return Ok(Account::published().into());
+        }
+        let token = self.token.clone().map_or_else(secret::token, Ok)?;
+        let mut account =
+            Account::new(token, self.signing_keys.clone().map_or_else(secret::signing_keys, Ok)?);
+        if let Some(token) = &self.read_only_token {
+            account.read_only_token.clone_from(token);
+        }
+        Ok(vec![account])
+    }
+}
+
+/// Whether this can be the name in a `Host` header.
+fn is_host(name: &str) -> bool {
+    host_and_port(name).is_some_and(|(_, port)| port.is_none())
+}
+
+/// The address to call: a server that listens on every interface is called on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
+impl fmt::Debug for DevServerBuilder {
+    /// Leaves out the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevServerBuilder").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
