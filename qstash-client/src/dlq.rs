@@ -5,10 +5,12 @@ use std::fmt;
 use http::Method;
 use qstash_types::{DeadLetter, DlqId, MessageId, Receipt};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{
     Client, Error, MessageOptions,
     filter::{Filter, filters},
+    pages::{Page, absent_when_empty, listing},
     query::Query,
     request::{Call, json, nothing},
     resource::Resource,
@@ -24,10 +26,13 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn retry(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
+    /// use futures_util::TryStreamExt;
     /// use qstash_client::MessageOptions;
     ///
-    /// let page = client.dlq().label("render").response_status(503).list().await?;
-    /// println!("{} renderings failed", page.items.len());
+    /// let mut failed = client.dlq().label("render").response_status(503).stream();
+    /// while let Some(letter) = failed.try_next().await? {
+    ///     println!("{} failed", letter.message.url);
+    /// }
     /// client.dlq().label("render").retry(&MessageOptions::new().retries(5)).await?;
     /// # Ok(()) }
     /// ```
@@ -47,7 +52,16 @@ impl DeadLetterHandle {
     ///
     /// See [`Error`]. Status 404: there is no such entry.
     pub async fn get(&self) -> Result<DeadLetter, Error> {
-        self.0.call(|id| Call::new(Method::GET, &["dlq", id]), json).await
+        let id = self.0.id.clone()?;
+        let decode = |body: &[u8]| {
+            let mut entry: Map<String, Value> = json(body)?;
+            // The service has been seen and described without it here; in a listing it is always there.
+            if entry.get("dlqId").and_then(Value::as_str).is_none_or(str::is_empty) {
+                entry.insert("dlqId".into(), id.as_str().into());
+            }
+            Ok(serde_json::from_value(entry.into())?)
+        };
+        self.0.call(|id| Call::new(Method::GET, &["dlq", id]), decode).await
     }
 
     /// Deletes the entry.
@@ -78,16 +92,6 @@ impl DeadLetterHandle {
 #[must_use = "nothing happens until a verb is called"]
 pub struct DeadLetters(Filter);
 
-/// A part of a listing, and where the next one begins.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Page<T> {
-    /// What the page holds.
-    pub items: Vec<T>,
-    /// Where the next page begins; `None` after the last one.
-    pub cursor: Option<String>,
-}
-
 /// What a bulk call has done, and where to go on.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
@@ -102,6 +106,7 @@ pub struct Deleted {
 
 impl DeadLetters {
     filters!();
+    listing!("dlq", DeadLetter);
 
     /// These entries. All other filters would be ignored by the server, and are refused beside it.
     /// Parameter: `dlqIds`.
@@ -117,30 +122,6 @@ impl DeadLetters {
     /// Those whose last response had this status. Several are alternatives. Parameter: `responseStatus`.
     pub fn response_status(self, status: u16) -> Self {
         Self(self.0.set(|query| query.add("responseStatus", status)))
-    }
-
-    /// Those behind this place, as an earlier answer named it. Parameter: `cursor`.
-    pub fn cursor(self, cursor: impl AsRef<str>) -> Self {
-        Self(self.0.set(|query| query.replace("cursor", cursor.as_ref())))
-    }
-
-    /// Reads a page of entries.
-    ///
-    /// # Errors
-    ///
-    /// See [`Error`].
-    pub async fn list(&self) -> Result<Page<DeadLetter>, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            messages: Vec<DeadLetter>,
-            #[serde(default, deserialize_with = "absent_when_empty")]
-            cursor: Option<String>,
-        }
-
-        let call = Call::new(Method::GET, &["dlq"]);
-        let Answer { messages: items, cursor } = self.0.call(|_| Ok(()), call, json).await?;
-        Ok(Page { items, cursor })
     }
 
     /// Deletes the entries that the filters select, as many as one call takes.
@@ -194,21 +175,7 @@ impl DeadLetters {
         check: impl FnOnce(&Query) -> Result<(), crate::InvalidInput>,
         overrides: &MessageOptions,
     ) -> Result<Page<Receipt>, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            responses: Vec<Receipt>,
-            #[serde(default, deserialize_with = "absent_when_empty")]
-            cursor: Option<String>,
-        }
-
         let call = Call::new(Method::POST, &["dlq", "retry"]).headers(overrides.to_headers()?).once();
-        let Answer { responses: items, cursor } = self.0.call(check, call, json).await?;
-        Ok(Page { items, cursor })
+        self.0.call(check, call, json).await
     }
-}
-
-/// The end of a listing is an absent cursor in one place and an empty one in another.
-fn absent_when_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(<Option<String>>::deserialize(deserializer)?.filter(|cursor| !cursor.is_empty()))
 }

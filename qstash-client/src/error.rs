@@ -225,6 +225,8 @@ pub(crate) enum Fault {
     NotUnderstood(#[from] serde_json::Error),
     #[error("the URL group has no endpoints")]
     NoEndpoints,
+    #[error("QStash answered with the cursor that it was given, so the listing does not go on")]
+    SameCursor,
     #[error("QStash answered for {found} messages of a batch of {expected}")]
     AnswerCount { expected: usize, found: usize },
 }

@@ -40,6 +40,25 @@ impl Filter {
         Self { query, ..self }
     }
 
+    /// Adds one more of the values that a filter of free text may have. A blank one is a mistake: the server would take
+    /// it for no filter at all.
+    pub(crate) fn text(self, name: &'static str, field: &'static str, value: &str) -> Self {
+        let query = self.query.try_set(|query| {
+            query.add(name, not_blank(field, value)?);
+            Ok(())
+        });
+        Self { query, ..self }
+    }
+
+    /// Says where in a listing to go on.
+    pub(crate) fn cursor(self, cursor: &str) -> Self {
+        let query = self.query.try_set(|query| {
+            query.replace("cursor", not_blank("cursor", cursor)?);
+            Ok(())
+        });
+        Self { query, ..self }
+    }
+
     /// Adds ids. An empty list is a mistake: the server would take it for no filter at all.
     pub(crate) fn ids<T, I>(self, name: &'static str, field: &'static str, ids: I) -> Self
     where
@@ -69,7 +88,15 @@ impl Filter {
     }
 }
 
-/// Writes the filters that messages and dead letters share. The type is a tuple around a [`Filter`].
+pub(crate) fn not_blank<'a>(field: &'static str, text: &'a str) -> Result<&'a str, InvalidInput> {
+    if text.trim().is_empty() {
+        Err(InvalidInput::new(field, "must not be empty or blank"))
+    } else {
+        Ok(text)
+    }
+}
+
+/// Writes the filters that messages, dead letters and the log share. The type is a tuple around a [`Filter`].
 macro_rules! filters {
     () => {
         /// Those that go to this URL. Several are alternatives. Parameter: `url`.
@@ -108,6 +135,11 @@ macro_rules! filters {
             Self(self.0.add::<qstash_types::FlowControlKey>("flowControlKey", "flow-control key", key))
         }
 
+        /// Those that were published from this address. Several are alternatives. Parameter: `callerIp`.
+        pub fn caller_ip(self, address: std::net::IpAddr) -> Self {
+            Self(self.0.set(|query| query.add("callerIp", address)))
+        }
+
         /// Those from this time on, inclusive, in whole milliseconds. Parameter: `fromDate`.
         pub fn from(self, time: std::time::SystemTime) -> Self {
             Self(self.0.set(|query| query.replace_time("fromDate", time)))
@@ -125,3 +157,19 @@ macro_rules! filters {
     };
 }
 pub(crate) use filters;
+
+/// Writes the filters for parts of the destination, which the dead letter queue does not know.
+macro_rules! host_and_path {
+    () => {
+        /// Those whose destination has this host. Several are alternatives. Parameter: `host`.
+        pub fn host(self, host: impl AsRef<str>) -> Self {
+            Self(self.0.text("host", "host", host.as_ref()))
+        }
+
+        /// Those whose destination has this path. Several are alternatives. Parameter: `path`.
+        pub fn path(self, path: impl AsRef<str>) -> Self {
+            Self(self.0.text("path", "path", path.as_ref()))
+        }
+    };
+}
+pub(crate) use host_and_path;

@@ -103,9 +103,12 @@ mod draft;
 mod environment;
 mod error;
 mod filter;
+mod flow_control;
+mod logs;
 mod message;
 mod messages;
 mod options;
+mod pages;
 mod published;
 mod publisher;
 mod query;
@@ -128,17 +131,22 @@ pub use check::CheckError;
 pub use client::Client;
 pub use config::ClientBuilder;
 pub use config_error::ConfigError;
-pub use dlq::{DeadLetterHandle, DeadLetters, Deleted, Page};
+pub use dlq::{DeadLetterHandle, DeadLetters, Deleted};
 pub use error::{DecodeError, Error, InvalidInput, TransportError};
+pub use flow_control::{FlowControlHandle, FlowControls};
+pub use logs::{Logs, LogsByMessage};
 pub use message::{Message, MessageParts};
 pub use messages::{MessageHandle, Messages};
 pub use options::MessageOptions;
+pub use pages::Page;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeduplicationId, DeliveryOptions, Destination, EndpointName, EndpointRecord, FlowControl, HeaderName,
-    Label, MessageId, MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay,
-    RunState, ScheduleId, ScheduleRecord, SigningKeys, Url, UrlGroupName, UrlGroupRecord,
+    DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
+    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label,
+    LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt,
+    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Url, UrlGroupName,
+    UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use reconcile::{Change, Difference, Plan, Schedule, Step};

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     Client, Error,
-    filter::{Filter, filters},
+    filter::{Filter, filters, host_and_path},
     query::Query,
     request::{Call, json, nothing},
     resource::Resource,
@@ -65,6 +65,7 @@ pub struct Messages(Filter);
 
 impl Messages {
     filters!();
+    host_and_path!();
 
     /// These messages. All other filters would be ignored by the server, and are refused beside it.
     /// Parameter: `messageIds`.

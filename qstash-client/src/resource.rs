@@ -23,7 +23,7 @@ impl<Id: AsRef<str>> Resource<Id> {
     pub(crate) async fn call<T>(
         &self,
         call: impl FnOnce(&str) -> Call,
-        decode: fn(&[u8]) -> Result<T, Fault>,
+        decode: impl Fn(&[u8]) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let id = self.id.as_ref().map_err(Clone::clone)?;
         self.client.call(call(id.as_ref()), decode).await

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub(crate) use qstash_types::Start;
-use qstash_types::{FlowControl, header};
+use qstash_types::{FlowControl, FlowLimits, header};
 
 use crate::InvalidInput;
 
@@ -180,10 +180,13 @@ pub(crate) fn deliverable(method: Method) -> Result<Method, InvalidInput> {
 
 /// Flow control that has a limit.
 pub(crate) fn limiting(flow_control: FlowControl) -> Result<FlowControl, InvalidInput> {
-    match flow_control.limits.check() {
-        Ok(()) => Ok(flow_control),
-        Err(fault) => Err(InvalidInput::new("flow control", fault)),
-    }
+    within_limits(flow_control.limits)?;
+    Ok(flow_control)
+}
+
+/// Checks that there is a limit, and a period that QStash accepts.
+pub(crate) fn within_limits(limits: FlowLimits) -> Result<(), InvalidInput> {
+    limits.check().map_err(|fault| InvalidInput::new("flow control", fault))
 }
 
 /// Adds a header that the caller wrote.

@@ -11,7 +11,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurposeConfig},
 };
 use bytes::Bytes;
-use serde::{Deserializer, Serializer, de};
+use serde::{Deserialize, Deserializer, Serializer, de};
 
 use self::fast::Engine;
 
@@ -98,13 +98,21 @@ pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&encode(bytes))
 }
 
-/// Reads base64 text into bytes.
+/// Reads base64 text into bytes; `null` is none.
 ///
 /// # Errors
 ///
 /// A value that is not text, and text that is not base64.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    read(deserializer)?.map_err(de::Error::custom)
+    struct Text(Bytes);
+
+    impl<'de> Deserialize<'de> for Text {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            read(deserializer)?.map(Self).map_err(de::Error::custom)
+        }
+    }
+
+    Ok(<Option<Text>>::deserialize(deserializer)?.map_or_else(Bytes::new, |Text(bytes)| bytes))
 }
 
 /// Reads a text and keeps the error of an undecodable one apart from the errors of the document.

@@ -55,30 +55,41 @@ pub fn to_text(duration: Duration) -> String {
 }
 
 /// The duration in seconds, rounded up.
-pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+pub fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
-/// Optional whole seconds in JSON; zero and `null` are none.
-pub(crate) mod optional_seconds {
-    use std::time::Duration;
+/// Optional whole units in JSON; zero and `null` are none.
+macro_rules! optional {
+    ($module:ident, $count:expr, $duration:expr) => {
+        pub(crate) mod $module {
+            use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+            use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-    pub(crate) fn serialize<S: Serializer>(
-        duration: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        duration.map(super::whole_seconds).serialize(serializer)
-    }
+            #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+            pub(crate) fn serialize<S: Serializer>(
+                duration: &Option<Duration>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                duration.map($count).serialize(serializer)
+            }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let seconds = <Option<u64>>::deserialize(deserializer)?;
-        Ok(seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs))
-    }
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<Duration>, D::Error> {
+                let units = <Option<u64>>::deserialize(deserializer)?;
+                Ok(units.filter(|units| *units > 0).map($duration))
+            }
+        }
+    };
+}
+
+optional!(optional_seconds, super::whole_seconds, Duration::from_secs);
+optional!(optional_millis, super::whole_millis, Duration::from_millis);
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A text is not a duration.

@@ -36,21 +36,18 @@ impl FlowControl {
     }
 
     /// At most this many deliveries run at the same time. Zero means no such limit.
-    pub fn parallelism(mut self, deliveries: u32) -> Self {
-        self.limits.parallelism = NonZeroU32::new(deliveries);
-        self
+    pub fn parallelism(self, deliveries: u32) -> Self {
+        Self { limits: self.limits.parallelism(deliveries), ..self }
     }
 
     /// At most this many deliveries start in each period. Zero means no such limit.
-    pub fn rate(mut self, deliveries: u32) -> Self {
-        self.limits.rate = NonZeroU32::new(deliveries);
-        self
+    pub fn rate(self, deliveries: u32) -> Self {
+        Self { limits: self.limits.rate(deliveries), ..self }
     }
 
     /// The period of the rate: one second unless set, at most a week, whole seconds, rounded up.
-    pub fn period(mut self, period: Duration) -> Self {
-        self.limits.period = Some(period);
-        self
+    pub fn period(self, period: Duration) -> Self {
+        Self { limits: self.limits.period(period), ..self }
     }
 }
 
@@ -68,6 +65,21 @@ pub struct FlowLimits {
 }
 
 impl FlowLimits {
+    /// At most this many deliveries run at the same time. Zero means no such limit.
+    pub fn parallelism(self, deliveries: u32) -> Self {
+        Self { parallelism: NonZeroU32::new(deliveries), ..self }
+    }
+
+    /// At most this many deliveries start in each period. Zero means no such limit.
+    pub fn rate(self, deliveries: u32) -> Self {
+        Self { rate: NonZeroU32::new(deliveries), ..self }
+    }
+
+    /// The period of the rate: one second unless set, at most a week, whole seconds, rounded up.
+    pub fn period(self, period: Duration) -> Self {
+        Self { period: Some(period), ..self }
+    }
+
     /// Checks what the type cannot say: one of parallelism and rate is there, and the period is one to 604,800 seconds.
     ///
     /// # Errors

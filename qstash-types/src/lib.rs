@@ -43,6 +43,7 @@ mod delivery;
 mod delivery_headers;
 mod destination;
 mod flow_control;
+mod flow_control_record;
 mod headers;
 mod id;
 mod log;
@@ -63,13 +64,14 @@ pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader
 pub use delivery_headers::DeliveryHeaders;
 pub use destination::{Destination, InvalidDestination};
 pub use flow_control::{FlowControl, FlowLimits, InvalidFlowControl};
+pub use flow_control_record::{FlowControlRecord, GlobalParallelism};
 pub use headers::{Headers, canonical};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use id::{
     DeduplicationId, DlqId, EndpointName, FlowControlKey, InvalidId, Label, MessageId, QueueName, ScheduleId,
     UrlGroupName,
 };
-pub use log::{LogEntry, LogState};
+pub use log::{LogEntry, LogState, MessageLog};
 pub use message::{DeadLetter, MessageRecord};
 pub use queue::QueueRecord;
 pub use receipt::Receipt;

@@ -1,6 +1,10 @@
 //! The log of what happened to messages.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,7 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     EndpointName, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, UrlGroupName,
     base64_bytes,
+    duration::{optional_millis, optional_seconds},
     timestamp::{optional_unix_millis, unix_millis},
+    tolerant,
 };
 
 /// One line of the log: a message entered a state.
@@ -23,10 +29,10 @@ pub struct LogEntry {
     /// The state that it entered.
     pub state: LogState,
     /// Where the message goes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub url: String,
     /// The method of the delivery.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "String::is_empty")]
     pub method: String,
     /// The headers that are delivered.
     #[serde(rename = "header", default, skip_serializing_if = "Headers::is_empty")]
@@ -35,7 +41,7 @@ pub struct LogEntry {
     #[serde(default, with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
     pub body: Bytes,
     /// Why the attempt failed, for [`LogState::Error`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// When the next attempt is due.
     #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
@@ -64,15 +70,21 @@ pub struct LogEntry {
     /// The body of the response.
     #[serde(default, with = "base64_bytes", skip_serializing_if = "Bytes::is_empty")]
     pub response_body: Bytes,
-    /// The longest time that an attempt may take, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<u64>,
+    /// The longest time that an attempt may take, in whole milliseconds.
+    #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
     /// The callback URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub callback: Option<String>,
+    /// The headers of the callback.
+    #[serde(default, skip_serializing_if = "Headers::is_empty")]
+    pub callback_headers: Headers,
     /// The failure-callback URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub failure_callback: Option<String>,
+    /// The headers of the failure callback.
+    #[serde(default, skip_serializing_if = "Headers::is_empty")]
+    pub failure_callback_headers: Headers,
     /// How many attempts may follow the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
@@ -83,24 +95,46 @@ pub struct LogEntry {
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
     /// All labels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "tolerant::labels", skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Label>,
     /// The flow-control key.
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub flow_control_key: Option<FlowControlKey>,
+    /// The flow-control limit on deliveries at the same time.
+    #[serde(default, deserialize_with = "tolerant::limit", skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<NonZeroU32>,
+    /// The flow-control limit on deliveries in each period.
+    #[serde(default, deserialize_with = "tolerant::limit", skip_serializing_if = "Option::is_none")]
+    pub rate: Option<NonZeroU32>,
+    /// The flow-control period, in whole seconds.
+    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    pub period: Option<Duration>,
+}
+
+/// What the log says about one message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageLog {
+    /// Which message.
+    pub message_id: MessageId,
+    /// The states that it entered, the newest first.
+    #[serde(rename = "events", default, deserialize_with = "tolerant::or_default")]
+    pub entries: Vec<LogEntry>,
 }
 
 /// A value that official SDKs look for under two names: written under both, read from either.
 macro_rules! two_spellings {
-    ($module:ident: $type:ty, $first:literal, $second:literal) => {
+    ($module:ident: $type:ty, $read:literal, $first:literal, $second:literal) => {
         mod $module {
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
             #[derive(Serialize, Deserialize)]
             struct Fields {
-                #[serde(rename = $first, default, skip_serializing_if = "Option::is_none")]
+                #[serde(rename = $first, default, deserialize_with = $read)]
+                #[serde(skip_serializing_if = "Option::is_none")]
                 first: Option<$type>,
-                #[serde(rename = $second, default, skip_serializing_if = "Option::is_none")]
+                #[serde(rename = $second, default, deserialize_with = $read)]
+                #[serde(skip_serializing_if = "Option::is_none")]
                 second: Option<$type>,
             }
 
@@ -122,8 +156,8 @@ macro_rules! two_spellings {
     };
 }
 
-two_spellings!(response_headers: crate::Headers, "responseHeader", "responseHeaders");
-two_spellings!(retry_delay: String, "retryDelayExpr", "retryDelayExpression");
+two_spellings!(response_headers: crate::Headers, "crate::tolerant::or_default", "responseHeader", "responseHeaders");
+two_spellings!(retry_delay: String, "crate::tolerant::text", "retryDelayExpr", "retryDelayExpression");
 
 /// A state in the life of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

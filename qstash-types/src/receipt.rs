@@ -12,7 +12,7 @@ pub struct Receipt {
     /// The message's id. For a duplicate it is the id of the message that was accepted first.
     pub message_id: MessageId,
     /// The URL that the message goes to. Always there for an endpoint of a URL group.
-    #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Whether the message was recognised as a duplicate, and therefore not enqueued again.
     #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "is_false")]

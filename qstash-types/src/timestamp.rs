@@ -58,6 +58,35 @@ pub mod unix_seconds {
     }
 }
 
+/// Optional Unix seconds, for `#[serde(default, with = "…", skip_serializing_if = "Option::is_none")]`.
+pub mod optional_unix_seconds {
+    use super::{Deserialize, Deserializer, Serializer, SystemTime, unix_seconds};
+
+    /// Writes whole seconds, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => unix_seconds::serialize(time, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads a number, a text of digits, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// Anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+        #[derive(Deserialize)]
+        struct Seconds(#[serde(with = "unix_seconds")] SystemTime);
+
+        Ok(<Option<Seconds>>::deserialize(deserializer)?.map(|Seconds(time)| time))
+    }
+}
+
 /// Optional Unix milliseconds, for `#[serde(default, with = "…", skip_serializing_if = "Option::is_none")]`.
 pub mod optional_unix_millis {
     use super::{Deserialize, Deserializer, Millis, Serializer, SystemTime, unix_millis};

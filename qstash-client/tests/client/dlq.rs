@@ -20,6 +20,9 @@ async fn one_entry_is_read_deleted_and_retried() {
     assert_eq!((letter.response_status, &letter.response_body[..]), (Some(500), &b"boom"[..]));
     assert_eq!(target(&server), (Method::GET, "/v2/dlq/1-0".into()));
 
+    let server = Script::new([ok(r#"{"messageId":"msg_1","url":"https://example.com","createdAt":1}"#)]);
+    assert_eq!(server.client().dead_letter("1-0").get().await.unwrap().dlq_id.as_str(), "1-0");
+
     let server = Script::new([ok("")]);
     server.client().dead_letter("1-0").delete().await.unwrap();
     assert_eq!(target(&server), (Method::DELETE, "/v2/dlq/1-0".into()));

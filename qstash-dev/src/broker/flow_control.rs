@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
-use qstash_types::{FlowControl, FlowControlKey, FlowLimits, MessageId};
-use serde::Serialize;
+use qstash_types::{FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, MessageId};
 
 use super::{
     Activity, Answer, Broker, FlowChange, Message, Millis, Refused,
@@ -81,36 +80,19 @@ impl FlowControls {
     }
 }
 
-/// A flow-control key as the API shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FlowControlRecord {
-    flow_control_key: FlowControlKey,
-    wait_list_size: usize,
-    parallelism_max: u32,
-    parallelism_count: u32,
-    rate_max: u32,
-    rate_count: u32,
-    rate_period: u64,
-    rate_period_start: u64,
-    is_paused: bool,
-    is_pinned_parallelism: bool,
-    is_pinned_rate: bool,
-}
-
 fn record(key: &FlowControlKey, control: &Control) -> FlowControlRecord {
     FlowControlRecord {
-        flow_control_key: key.clone(),
-        wait_list_size: control.line.len(),
+        key: key.clone(),
+        wait_list_size: control.line.len() as u64,
         parallelism_max: control.limits.parallelism.map_or(0, NonZeroU32::get),
         parallelism_count: control.running,
         rate_max: control.limits.rate.map_or(0, NonZeroU32::get),
         rate_count: control.started,
-        rate_period: control.limits.period.unwrap_or(DEFAULT_PERIOD).as_secs(),
-        rate_period_start: control.period_start.since_epoch() / 1000,
-        is_paused: control.activity == Activity::Paused,
-        is_pinned_parallelism: control.pinned_parallelism,
-        is_pinned_rate: control.pinned_rate,
+        rate_period: Some(control.limits.period.unwrap_or(DEFAULT_PERIOD)),
+        rate_period_start: Some(control.period_start.into()),
+        paused: control.activity == Activity::Paused,
+        parallelism_pinned: control.pinned_parallelism,
+        rate_pinned: control.pinned_rate,
     }
 }
 

@@ -62,7 +62,6 @@ pub use command::{
 pub use cron::{Cron, InvalidCron};
 pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
 pub use filter::Filter;
-pub use flow_control::FlowControlRecord;
 pub use log::Entry;
 pub use machine::Broker;
 pub use message::{LONGEST_BODY, Message};

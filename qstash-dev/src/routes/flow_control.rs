@@ -3,8 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use http::StatusCode;
-use qstash_types::FlowControlKey;
-use serde_json::json;
+use qstash_types::{FlowControlKey, GlobalParallelism};
 
 use super::{listing::Query, queues::carry_out};
 use crate::{
@@ -58,7 +57,8 @@ pub(crate) async fn global(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     match (method, &segments[..]) {
         ("GET", []) => {
             let (count, most) = api.worker.look(crate::broker::Broker::parallelism).await?;
-            Ok(json(StatusCode::OK, &json!({ "parallelismMax": most, "parallelismCount": count })))
+            let (parallelism_count, parallelism_max) = (count as u64, most as u64);
+            Ok(json(StatusCode::OK, &GlobalParallelism { parallelism_max, parallelism_count }))
         }
         (_, []) => Err(Refusal::method("GET")),
         _ => Err(call.not_found()),

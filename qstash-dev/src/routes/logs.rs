@@ -1,6 +1,7 @@
 //! `/v2/logs` and `/v2/events`
 
 use http::StatusCode;
+use qstash_types::MessageLog;
 use serde_json::{Map, Value, json};
 
 use super::listing::Query;
@@ -33,8 +34,8 @@ async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refus
         Some(by) if by.eq_ignore_ascii_case("messageId") => {
             let (groups, cursor) =
                 api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
-            let groups = groups.iter().map(|(id, events)| json!({ "messageId": id, "events": events }));
-            Ok(listed("messages", groups.collect(), cursor))
+            let groups = groups.into_iter().map(|(message_id, entries)| MessageLog { message_id, entries });
+            Ok(listed("messages", json!(groups.collect::<Vec<_>>()), cursor))
         }
         Some(_) => Err(Refusal::bad_request("groupBy: expected messageId")),
     }

@@ -1,5 +1,7 @@
 //! What callbacks and failure callbacks report, and to whom.
 
+use std::time::Duration;
+
 use http::Method;
 use qstash_types::{Callback, LogState};
 use serde_json::Value;
@@ -103,7 +105,7 @@ fn a_callback_is_a_message_with_settings_of_its_own() {
     let id = callback.headers["upstash-message-id"].to_str().unwrap();
     let record = sim.broker.message(id).unwrap();
     assert_eq!(record.flow_control_key.unwrap().as_str(), "k");
-    assert_eq!(sim.newest(&LogState::Active).timeout, Some(20_000));
+    assert_eq!(sim.newest(&LogState::Active).timeout, Some(Duration::from_secs(20)));
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::{
 use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
     Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
-    FailureCallback, FlowLimits, HeaderMap, HeaderValue, Headers, Label, LogEntry, MessageRecord,
-    QueueRecord, Receipt, Redaction, Region, ScheduleRecord, SigningKey, SigningKeys, Url, UrlGroupRecord,
+    FailureCallback, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap, HeaderValue, Headers,
+    Label, LogEntry, MessageLog, MessageRecord, QueueRecord, Receipt, Redaction, Region, ScheduleRecord,
+    SigningKey, SigningKeys, Url, UrlGroupRecord,
 };
 use qstash_verify::{
     Delivery, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
@@ -173,6 +174,10 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("UrlGroupRecord", &group);
     printed.debug("EndpointRecord", &group.endpoints);
     printed.debug("LogEntry", &from_json::<LogEntry>(&record));
+    printed.debug("MessageLog", &from_json::<MessageLog>(&json!({"messageId": "msg_1", "events": [record]})));
+    let flow_control = json!({ "flowControlKey": "openai" });
+    printed.debug("FlowControlRecord", &from_json::<FlowControlRecord>(&flow_control));
+    printed.debug("GlobalParallelism", &from_json::<GlobalParallelism>(&json!({})));
     printed.debug("Receipt", &from_json::<Receipt>(&record));
     let source_headers = Headers::record(&secret_headers());
     printed.debug("CallbackParts", &CallbackParts { source_headers, ..CallbackParts::default() });

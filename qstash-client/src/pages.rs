@@ -1,0 +1,116 @@
+//! Listings: a page of one, or all of them as a stream.
+
+use futures_core::Stream;
+use futures_util::{TryStreamExt, stream};
+use http::{Method, StatusCode};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+
+use crate::{
+    DecodeError, Error,
+    error::Fault,
+    filter::Filter,
+    request::{Call, json},
+};
+
+/// A part of a listing, and where the next one begins.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// What the page holds.
+    // Each resource has a name of its own for it, and the log has had two.
+    #[serde(alias = "messages", alias = "responses", alias = "logs", alias = "events")]
+    #[serde(default = "Vec::new", deserialize_with = "empty_when_null")]
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` after the last one.
+    #[serde(default, deserialize_with = "absent_when_empty")]
+    pub cursor: Option<String>,
+}
+
+fn empty_when_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The end of a listing is an absent cursor in one place and an empty one in another.
+pub(crate) fn absent_when_empty<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(<Option<String>>::deserialize(deserializer)?.filter(|cursor| !cursor.is_empty()))
+}
+
+/// What is to be read next.
+enum Next {
+    First,
+    Behind(String),
+    /// The server has answered with the cursor that it was given, and would do so for ever.
+    Stuck,
+    End,
+}
+
+impl Filter {
+    pub(crate) async fn page<T: DeserializeOwned>(&self, resource: &'static str) -> Result<Page<T>, Error> {
+        self.call(|_| Ok(()), Call::new(Method::GET, &[resource]), json).await
+    }
+
+    pub(crate) fn pages<T>(
+        self,
+        resource: &'static str,
+    ) -> impl Stream<Item = Result<T, Error>> + Send + Unpin + use<T>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let pages = stream::try_unfold(Next::First, move |next| {
+            let filter = self.clone();
+            async move {
+                let (page, asked) = match next {
+                    Next::First => (filter.page(resource).await?, None),
+                    Next::Behind(cursor) => (filter.cursor(&cursor).page(resource).await?, Some(cursor)),
+                    Next::Stuck => {
+                        return Err(Error::from(DecodeError::new(StatusCode::OK, Fault::SameCursor)));
+                    }
+                    Next::End => return Ok(None),
+                };
+                let Page { items, cursor } = page;
+                let next = match cursor {
+                    cursor @ Some(_) if cursor == asked => Next::Stuck,
+                    Some(cursor) => Next::Behind(cursor),
+                    None => Next::End,
+                };
+                Ok(Some((stream::iter(items.into_iter().map(Ok)), next)))
+            }
+        });
+        Box::pin(pages.try_flatten())
+    }
+}
+
+/// Writes what reads a listing. The type is a tuple around a [`Filter`].
+macro_rules! listing {
+    ($resource:literal, $item:ty) => {
+        /// Those behind this place, as an earlier answer named it. Parameter: `cursor`.
+        pub fn cursor(self, cursor: impl AsRef<str>) -> Self {
+            Self(self.0.cursor(cursor.as_ref()))
+        }
+
+        /// Reads a page.
+        ///
+        /// # Errors
+        ///
+        /// See [`Error`].
+        pub async fn list(&self) -> Result<$crate::Page<$item>, Error> {
+            self.0.page($resource).await
+        }
+
+        /// Reads all pages, each when the items of the one before it are used up, and the first when the stream is
+        /// first polled.
+        ///
+        /// It ends after the last page, or after an error, which is yielded once.
+        pub fn stream(
+            &self,
+        ) -> impl futures_core::Stream<Item = Result<$item, Error>> + Send + Unpin + use<> {
+            self.0.clone().pages($resource)
+        }
+    };
+}
+pub(crate) use listing;
