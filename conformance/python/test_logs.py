@@ -24,13 +24,23 @@ class Logs(Case):
         return {log.message_id for log in self.client.log.list(filter=filter).logs}
 
     def test_the_log_tells_the_life_of_a_message_the_newest_first(self):
-        message_id = self.delivered()
+        message_id = self.delivered(
+            headers={"X-Trace": "abc"},
+            callback_headers={"Forward-X-Tenant": "42"},
+            flow_control={"key": "pool", "parallelism": 2, "rate": 10, "period": 60},
+            label="render",
+        )
         self.assertEqual(self.states(message_id), [LogState.DELIVERED, LogState.ACTIVE, LogState.CREATED])
         log = self.client.log.list(count=1, filter={"message_id": message_id}).logs[0]
         self.assertEqual(log.url, self.destination.at("/hook"))
         self.assertEqual(base64.b64decode(log.body_base64), b"x")
         self.assertEqual((log.method, log.max_retries), ("POST", 3))
+        self.assertEqual(log.headers["X-Trace"], ["abc"])
         self.assertEqual(log.callback, self.destination.at("/done"))
+        self.assertEqual(log.callback_headers["X-Tenant"], ["42"])
+        self.assertEqual((log.flow_control.key, log.flow_control.parallelism), ("pool", 2))
+        self.assertEqual((log.flow_control.rate, log.flow_control.period), (10, 60))
+        self.assertEqual(log.label, "render")
 
     def test_the_log_tells_why_an_attempt_failed(self):
         message_id, _ = self.dead_letter(retry_delay="1000", timeout=30)

@@ -47,6 +47,8 @@ class Publish(Case):
             timeout=30,
             callback=self.destination.at("/done"),
             failure_callback=self.destination.at("/failed"),
+            callback_headers={"Forward-X-Tenant": "42"},
+            failure_callback_headers={"Forward-X-Tenant": "43"},
             flow_control={"key": "pool", "parallelism": 2, "rate": 10, "period": "1h30m3s"},
             label="render",
         )
@@ -59,6 +61,8 @@ class Publish(Case):
         self.assertEqual(message.retry_delay_expression, "1000 * (1 + retried)")
         self.assertEqual(message.callback, self.destination.at("/done"))
         self.assertEqual(message.failure_callback, self.destination.at("/failed"))
+        self.assertEqual(message.callback_headers["X-Tenant"], ["42"])
+        self.assertEqual(message.failure_callback_headers["X-Tenant"], ["43"])
         self.assertEqual(message.flow_control.key, "pool")
         self.assertEqual(message.flow_control.parallelism, 2)
         self.assertEqual(message.flow_control.rate, 10)

@@ -18,6 +18,8 @@ class Schedules(Case):
             timeout=30,
             callback=self.destination.at("/done"),
             failure_callback=self.destination.at("/failed"),
+            callback_headers={"Forward-X-Tenant": "42"},
+            failure_callback_headers={"Forward-X-Tenant": "43"},
             queue="emails",
             flow_control={"key": "pool", "parallelism": 2, "rate": 10, "period": "1m"},
             label="a",
@@ -33,6 +35,9 @@ class Schedules(Case):
         self.assertEqual(schedule.delay, 60)
         self.assertEqual(schedule.callback, self.destination.at("/done"))
         self.assertEqual(schedule.failure_callback, self.destination.at("/failed"))
+        self.assertEqual(schedule.callback_headers["X-Tenant"], ["42"])
+        self.assertEqual(schedule.failure_callback_headers["X-Tenant"], ["43"])
+        self.assertEqual(schedule.timeout, 30)
         self.assertEqual((schedule.queue, schedule.label), ("emails", "a"))
         flow_control = schedule.flow_control
         self.assertEqual((flow_control.key, flow_control.parallelism), ("pool", 2))
