@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { deadLetter, decoded, start } from "./support.mjs";
+import { deadLetter, decoded, refused, start } from "./support.mjs";
 
 /** Publishes what will be delivered, and waits until the log says so. */
 async function delivered({ client, destination }, options = {}) {
@@ -94,4 +94,9 @@ test("the log comes in pages", async (t) => {
     cursor = page.cursor;
   } while (cursor);
   assert.deepEqual(states, ["DELIVERED", "ACTIVE", "CREATED"]);
+});
+
+test("a cursor from elsewhere is refused", async (t) => {
+  const { client } = await start(t);
+  await refused(client.logs({ cursor: "elsewhere" }), 400);
 });

@@ -1,4 +1,4 @@
-// Cancelling messages.
+// Messages that were published, and cancelling them.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -64,4 +64,21 @@ test("a filter that is not known cancels nothing", async (t) => {
   const [one] = await waiting(world, ["a"]);
   await refused(world.client.messages.cancel({ filter: { unheardOf: "x" } }), 400);
   assert.equal((await world.client.messages.get(one)).label, "a");
+});
+
+test("a delivered message can be read for a moment", async (t) => {
+  const { client, destination } = await start(t);
+  const { messageId } = await client.publish({ url: destination.at("/hook"), callback: destination.at("/done") });
+  await destination.byPath(2);
+  assert.equal((await client.messages.get(messageId)).messageId, messageId);
+});
+
+test("the former names of verbs still work", async (t) => {
+  const world = await start(t);
+  const { client } = world;
+  const [one, two] = await waiting(world, ["a", "b", "c"]);
+  assert.equal((await client.events({ filter: { label: "a" } })).events[0].messageId, one);
+  await client.messages.delete(one);
+  assert.equal(await client.messages.deleteMany([one, two]), 1);
+  assert.equal(await client.messages.deleteAll(), 1);
 });

@@ -188,6 +188,12 @@ test("a destination without a scheme is refused", async (t) => {
   assert.match(error.message, /add http:\/\/ or https:\/\//);
 });
 
+test("a deduplication id with a colon is refused", async (t) => {
+  const { client, destination } = await start(t);
+  const error = await refused(client.publish({ url: destination.at("/hook"), deduplicationId: "a:b" }), 400);
+  assert.match(error.message, /DeduplicationId cannot contain ':'/);
+});
+
 test("an unknown message is not found", async (t) => {
   const { client } = await start(t);
   await refused(client.messages.get("msg_unknown"), 404);

@@ -50,6 +50,13 @@ class Callbacks(Case):
         [delivery] = self.destination.by_path(2)["/done"]
         self.assertEqual((delivery.method, delivery.headers["X-Tenant"]), ("PUT", "42"))
 
+    def test_a_setting_of_a_callback_that_is_not_known_is_ignored(self):
+        self.client.message.publish(
+            url=self.destination.at("/work"), callback=self.destination.at("/done"), callback_headers={"K": "v"}
+        )
+        [delivery] = self.destination.by_path(2)["/done"]
+        self.assertNotIn("K", delivery.headers)
+
     def test_the_official_receiver_refuses_what_was_altered_on_the_way(self):
         self.client.message.publish(url=self.destination.at("/hook"), body="genuine")
         delivery = self.destination.arrival()

@@ -1,4 +1,4 @@
-"""Cancelling messages."""
+"""Messages that were published, and cancelling them."""
 
 from qstash.log import LogState
 

@@ -35,6 +35,11 @@ class Publish(Case):
         headers = self.destination.next().headers
         self.assertEqual((headers["X-Trace"], headers["Content-Type"]), ("abc", "text/x"))
 
+    def test_a_message_has_the_headers_that_were_sent_and_no_others(self):
+        url = self.destination.at("/hook")
+        published = self.client.message.publish(url=url, headers={"x-trace-id": "abc"}, delay=HOUR)
+        self.assertEqual(self.client.message.get(published.message_id).headers, {"X-Trace-Id": ["abc"]})
+
     def test_a_message_can_be_read_while_it_waits_with_every_option_it_was_given(self):
         published = self.client.message.publish(
             url=self.destination.at("/later"),
