@@ -142,11 +142,11 @@ pub use pages::Page;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
+    Cron, DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
     FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label,
     LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt,
-    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Url, UrlGroupName,
-    UrlGroupRecord,
+    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Term, Url,
+    UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use reconcile::{Change, Difference, Plan, Schedule, Step};

@@ -30,6 +30,8 @@
 //! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
 //! | destinations | [`Destination`], [`Url`] |
 //!
+//! With the feature `cron` there is `Cron` as well, which says when a schedule fires.
+//!
 //! Decoding is tolerant: unknown fields and states, absent and `null` values never make it fail. Encoding writes the one
 //! form that every version of the service understands.
 
@@ -39,6 +41,8 @@ pub mod header;
 pub mod timestamp;
 
 mod callback;
+#[cfg(feature = "cron")]
+mod cron;
 mod delivery;
 mod delivery_headers;
 mod destination;
@@ -60,6 +64,8 @@ mod url;
 mod url_group;
 
 pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
+#[cfg(feature = "cron")]
+pub use cron::{Cron, InvalidCron};
 pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader, Settings, Start};
 pub use delivery_headers::DeliveryHeaders;
 pub use destination::{Destination, InvalidDestination};
@@ -77,7 +83,7 @@ pub use queue::QueueRecord;
 pub use receipt::Receipt;
 pub use redaction::{InvalidRedaction, RedactedHeaders, Redaction};
 pub use region::{Region, UnknownRegion};
-pub use retry_delay::{InvalidRetryDelay, RetryDelay};
+pub use retry_delay::{InvalidRetryDelay, RetryDelay, Term};
 pub use schedule::{RunState, ScheduleRecord};
 pub use signing_key::{InvalidSigningKey, SigningKey, SigningKeys};
 pub use url::{InvalidUrl, Url, without_secrets};

@@ -1,6 +1,11 @@
 //! The expression that says how long to wait before a retry.
 
+mod parser;
+mod term;
+
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+pub use term::Term;
 
 /// The longest wait between two attempts. An expression that asks for more waits this long.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,6 +26,15 @@ const DEEPEST_NESTING: u32 = 32;
 /// assert_eq!(doubling.delay(3), Duration::from_secs(8));
 /// # Ok::<_, qstash_types::InvalidRetryDelay>(())
 /// ```
+///
+/// It can be written in Rust as well, see [`from_fn`](Self::from_fn). A [`Duration`] is the same wait before every
+/// retry, and the default is the backoff of messages that bring no expression:
+///
+/// ```
+/// # use qstash_types::RetryDelay;
+/// let waits: Vec<u64> = RetryDelay::default().delays(6).map(|wait| wait.as_secs()).collect();
+/// assert_eq!(waits, [12, 148, 1808, 22_026, 86_400, 86_400]);
+/// ```
 #[derive(Clone)]
 pub struct RetryDelay {
     text: Arc<str>,
@@ -38,6 +52,24 @@ enum Step {
 }
 
 impl RetryDelay {
+    /// The expression that a function of the number of retries so far computes, in milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use qstash_types::{RetryDelay, Term};
+    ///
+    /// let doubling = RetryDelay::from_fn(|retried| (Term::from(2).pow(retried) * 1000).min(Duration::from_secs(60)))?;
+    /// assert_eq!(doubling.as_str(), "min(pow(2, retried) * 1000, 60000)");
+    /// # Ok::<_, qstash_types::InvalidRetryDelay>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// An expression that is too long or too deep is refused, and so is a number that is infinite or none.
+    pub fn from_fn(delay: impl FnOnce(Term) -> Term) -> Result<Self, InvalidRetryDelay> {
+        delay(Term::retried()).text().parse()
+    }
+
     /// The expression as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -56,6 +88,11 @@ impl RetryDelay {
                     Duration::from_millis(wait.as_millis().try_into().unwrap_or(u64::MAX))
                 })
         }
+    }
+
+    /// The waits before each of so many retries, in order.
+    pub fn delays(&self, retries: u32) -> impl Iterator<Item = Duration> + use<'_> {
+        (0..retries).map(|retried| self.delay(retried))
     }
 
     fn evaluate(&self, retried: f64) -> f64 {
@@ -85,12 +122,21 @@ impl FromStr for RetryDelay {
         if text.len() > LONGEST_TEXT {
             return Err(InvalidRetryDelay::TooLong);
         }
-        let mut parser = Parser { rest: text, steps: Vec::new(), nesting: 0 };
-        parser.sum()?;
-        if parser.peek().is_some() {
-            return Err(parser.unexpected());
-        }
-        Ok(Self { text: text.into(), steps: parser.steps.into() })
+        Ok(Self { text: text.into(), steps: parser::steps(text)?.into() })
+    }
+}
+
+/// The backoff of messages that bring no expression: 12 seconds, 2½ minutes, half an hour, 6 hours, then a day.
+impl Default for RetryDelay {
+    fn default() -> Self {
+        "min(86400000, exp(2.5 * (1 + retried)) * 1000)".parse().expect("it follows the grammar")
+    }
+}
+
+/// The same wait before every retry, in whole milliseconds, rounded up.
+impl From<Duration> for RetryDelay {
+    fn from(wait: Duration) -> Self {
+        Term::from(wait).text().parse().expect("it is a number")
     }
 }
 
@@ -127,146 +173,6 @@ impl TryFrom<String> for RetryDelay {
 
     fn try_from(text: String) -> Result<Self, InvalidRetryDelay> {
         text.parse()
-    }
-}
-
-/// Recursive descent over the text; `nesting` bounds the recursion.
-struct Parser<'a> {
-    rest: &'a str,
-    steps: Vec<Step>,
-    nesting: u32,
-}
-
-impl Parser<'_> {
-    fn peek(&mut self) -> Option<char> {
-        self.rest = self.rest.trim_start();
-        self.rest.chars().next()
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.rest = &self.rest[wanted.len_utf8()..];
-        }
-        found
-    }
-
-    fn expect(&mut self, wanted: char) -> Result<(), InvalidRetryDelay> {
-        if self.take(wanted) { Ok(()) } else { Err(self.unexpected()) }
-    }
-
-    fn unexpected(&mut self) -> InvalidRetryDelay {
-        self.peek().map_or(InvalidRetryDelay::UnexpectedEnd, InvalidRetryDelay::Unexpected)
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &str {
-        let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
-        let (taken, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        taken
-    }
-
-    fn sum(&mut self) -> Result<(), InvalidRetryDelay> {
-        self.product()?;
-        loop {
-            let operator: fn(f64, f64) -> f64 = match self.peek() {
-                Some('+') => |a, b| a + b,
-                Some('-') => |a, b| a - b,
-                _ => return Ok(()),
-            };
-            self.rest = &self.rest[1..];
-            self.product()?;
-            self.steps.push(Step::Binary(operator));
-        }
-    }
-
-    fn product(&mut self) -> Result<(), InvalidRetryDelay> {
-        self.signed()?;
-        loop {
-            let operator: fn(f64, f64) -> f64 = match self.peek() {
-                Some('*') => |a, b| a * b,
-                Some('/') => |a, b| a / b,
-                _ => return Ok(()),
-            };
-            self.rest = &self.rest[1..];
-            self.signed()?;
-            self.steps.push(Step::Binary(operator));
-        }
-    }
-
-    fn signed(&mut self) -> Result<(), InvalidRetryDelay> {
-        self.nesting += 1;
-        if self.nesting > DEEPEST_NESTING {
-            return Err(InvalidRetryDelay::TooDeep);
-        }
-        if self.take('-') {
-            self.signed()?;
-            self.steps.push(Step::Negate);
-        } else {
-            self.operand()?;
-        }
-        self.nesting -= 1;
-        Ok(())
-    }
-
-    fn operand(&mut self) -> Result<(), InvalidRetryDelay> {
-        match self.peek() {
-            Some('(') => {
-                self.expect('(')?;
-                self.sum()?;
-                self.expect(')')
-            }
-            Some(c) if c.is_ascii_digit() || c == '.' => {
-                let digits = self.take_while(|c| c.is_ascii_digit() || c == '.');
-                let number = digits.parse().map_err(|_| InvalidRetryDelay::Number(digits.into()))?;
-                self.steps.push(Step::Number(number));
-                Ok(())
-            }
-            Some(c) if c.is_ascii_alphabetic() => {
-                let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
-                if name == "retried" {
-                    self.steps.push(Step::Retried);
-                    Ok(())
-                } else {
-                    self.call(&name)
-                }
-            }
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    fn call(&mut self, name: &str) -> Result<(), InvalidRetryDelay> {
-        let (least, most, step) = match name {
-            "pow" => (2, 2, Step::Binary(f64::powf)),
-            "sqrt" => (1, 1, Step::Unary(f64::sqrt)),
-            "abs" => (1, 1, Step::Unary(f64::abs)),
-            "exp" => (1, 1, Step::Unary(f64::exp)),
-            "floor" => (1, 1, Step::Unary(f64::floor)),
-            "ceil" => (1, 1, Step::Unary(f64::ceil)),
-            "round" => (1, 1, Step::Unary(f64::round)),
-            "min" => (2, usize::MAX, Step::Binary(f64::min)),
-            "max" => (2, usize::MAX, Step::Binary(f64::max)),
-            _ => return Err(InvalidRetryDelay::UnknownName(name.into())),
-        };
-        self.expect('(')?;
-        let mut arguments = 0;
-        loop {
-            self.sum()?;
-            arguments += 1;
-            // Folding from the left as the arguments come gives `min` and `max` any number of them.
-            if arguments >= least {
-                self.steps.push(step);
-            }
-            if !self.take(',') {
-                break;
-            }
-        }
-        self.expect(')')?;
-        if (least..=most).contains(&arguments) {
-            Ok(())
-        } else {
-            Err(InvalidRetryDelay::Arguments { function: name.into(), found: arguments })
-        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use qstash_types::{
-    DeduplicationId, Destination, FlowControlKey, InvalidDestination, InvalidUrl, Label, MessageId,
-    QueueName, Region, RetryDelay, SigningKey, SigningKeys, Url, base64_bytes, canonical, duration,
-    without_secrets,
+    DeduplicationId, Destination, FlowControlKey, InvalidDestination, InvalidRetryDelay, InvalidUrl, Label,
+    MessageId, QueueName, Region, RetryDelay, SigningKey, SigningKeys, Term, Url, base64_bytes, canonical,
+    duration, without_secrets,
 };
 
 #[test]
@@ -90,6 +90,59 @@ fn an_expression_outside_the_grammar_is_refused() {
     ] {
         let error = expression.parse::<RetryDelay>().expect_err(expression);
         assert!(!error.to_string().is_empty());
+    }
+}
+
+#[test]
+fn an_expression_written_in_rust_means_what_it_means_there() {
+    type Case = (fn(Term) -> Term, &'static str, [u64; 3]);
+    let cases: [Case; 10] = [
+        (|_| Term::from(1500), "1500", [1500; 3]),
+        (|retried| 1000 * (1 + retried), "1000 * (1 + retried)", [1000, 2000, 3000]),
+        (|retried| Duration::from_secs(1) * retried + 0.5, "1000 * retried + 0.5", [0, 1000, 2000]),
+        (|retried| 10 - (retried.clone() - 2) - retried, "10 - (retried - 2) - retried", [12, 10, 8]),
+        (|retried| 60 / ((1 + retried) * 2) / 3, "60 / ((1 + retried) * 2) / 3", [10, 5, 3]),
+        (|retried| (retried * -2.5 + 9).floor(), "floor(retried * (0 - 2.5) + 9)", [9, 6, 4]),
+        (|retried| (retried - 4).abs().sqrt().ceil(), "ceil(sqrt(abs(retried - 4)))", [2, 2, 2]),
+        (|retried| (retried / 2).exp().round(), "round(exp(retried / 2))", [1, 2, 3]),
+        (
+            |retried| (Term::from(2).pow(retried) * 1000).max(1500).min(Duration::from_secs(3)),
+            "min(max(pow(2, retried) * 1000, 1500), 3000)",
+            [1500, 2000, 3000],
+        ),
+        (|retried| retried + Duration::from_micros(1), "retried + 1", [1, 2, 3]),
+    ];
+    for (written, text, millis) in cases {
+        let delay = RetryDelay::from_fn(written).unwrap();
+        assert_eq!(delay.as_str(), text);
+        assert_eq!(delay.delays(3).collect::<Vec<_>>(), millis.map(Duration::from_millis), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_written_in_rust_keeps_to_the_same_bounds() {
+    let long = RetryDelay::from_fn(|retried| (0..200).fold(retried, |sum, number| sum + number));
+    assert_eq!(long, Err(InvalidRetryDelay::TooLong));
+    let deep = RetryDelay::from_fn(|retried| (0..50).fold(retried, |inner, _| inner.abs()));
+    assert_eq!(deep, Err(InvalidRetryDelay::TooDeep));
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(matches!(RetryDelay::from_fn(|_| number.into()), Err(InvalidRetryDelay::UnknownName(_))));
+    }
+}
+
+#[test]
+fn a_duration_is_the_same_wait_before_every_retry() {
+    let delay = RetryDelay::from(Duration::from_micros(1_500_001));
+    assert_eq!(delay.as_str(), "1501");
+    assert_eq!(delay.delays(2).collect::<Vec<_>>(), [Duration::from_millis(1501); 2]);
+    assert_eq!(RetryDelay::from(Duration::MAX).delay(0), Duration::from_secs(86_400));
+}
+
+#[test]
+fn without_an_expression_the_waits_are_those_of_the_documentation() {
+    let seconds = [12.18, 148.41, 1808.04, 22026.47, 86400.0, 86400.0];
+    for (wait, documented) in RetryDelay::default().delays(6).zip(seconds) {
+        assert!((wait.as_secs_f64() - documented).abs() < 0.01, "{wait:?} {documented}");
     }
 }
 

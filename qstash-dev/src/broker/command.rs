@@ -5,12 +5,12 @@ use std::{fmt, net::IpAddr, num::NonZeroU32, time::Duration};
 use bytes::Bytes;
 use http::HeaderMap;
 use qstash_types::{
-    DeliveryOptions, Destination, EndpointName, FlowControlKey, QueueName, Receipt, ScheduleId, Url,
+    Cron, DeliveryOptions, Destination, EndpointName, FlowControlKey, QueueName, Receipt, ScheduleId, Url,
     UrlGroupName,
 };
 use serde::Serialize;
 
-use super::{Cron, Filter};
+use super::Filter;
 
 /// A call of the API that changes something, after parsing.
 #[derive(Clone, Debug)]

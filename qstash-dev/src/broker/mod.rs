@@ -34,7 +34,6 @@
 mod callback;
 mod cancel;
 mod command;
-mod cron;
 mod dead_letters;
 mod deduplication;
 mod due;
@@ -59,7 +58,6 @@ pub use command::{
     Accepted, Activity, Answer, Command, Cursor, Endpoint, EndpointKey, FlowChange, Page, Publication,
     Refused,
 };
-pub use cron::{Cron, InvalidCron};
 pub use event::{AttemptId, CallId, Delivery, Effect, Event, Outcome, Record, Response};
 pub use filter::Filter;
 pub use log::Entry;

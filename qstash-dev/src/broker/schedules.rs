@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use qstash_types::{Destination, MessageId, RunState, ScheduleId, ScheduleRecord, Start, Url};
+use qstash_types::{Cron, Destination, MessageId, RunState, ScheduleId, ScheduleRecord, Start, Url};
 
 use super::{
-    Accepted, Activity, Answer, Broker, Cron, Message, Millis, Publication, Refused,
+    Accepted, Activity, Answer, Broker, Message, Millis, Publication, Refused,
     due::{Place, Wake},
 };
 
@@ -39,7 +39,7 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
     let shown = message.record();
     ScheduleRecord {
         schedule_id: id.clone(),
-        cron: schedule.cron.as_str().to_owned(),
+        cron: schedule.cron.to_string(),
         destination: destination.to_string(),
         created_at: schedule.created_at.into(),
         paused: schedule.activity == Activity::Paused,
@@ -152,7 +152,7 @@ impl Broker {
 
     fn plan(&mut self, now: Millis, id: &ScheduleId) {
         if let Some(schedule) = self.schedules.0.get_mut(id) {
-            let next = schedule.cron.next(now);
+            let next = schedule.cron.after(now.into()).next().map(Millis::of);
             schedule.next = next.map(|next| (next, self.due.add(next, Wake::Trigger(id.clone()))));
         }
     }

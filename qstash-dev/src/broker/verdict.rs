@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_types::header::NON_RETRYABLE_ERROR;
+use qstash_types::{RetryDelay, header::NON_RETRYABLE_ERROR};
 
 use super::{Message, Millis, Outcome, Response, retry_after};
 
@@ -28,7 +28,7 @@ impl Verdict {
             let wait = response
                 .and_then(|response| retry_after::requested(&response.headers, now))
                 .or_else(|| Some(message.retry_delay.as_ref()?.delay(retried)));
-            Self::Retry(wait.unwrap_or_else(|| default_backoff(retried)))
+            Self::Retry(wait.unwrap_or_else(|| RetryDelay::default().delay(retried)))
         }
     }
 }
@@ -39,11 +39,4 @@ fn is_final(response: &Response) -> bool {
         .headers
         .get(NON_RETRYABLE_ERROR)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
-}
-
-/// 12 seconds, 2½ minutes, half an hour, 6 hours, a day, a day, …
-fn default_backoff(retried: u32) -> Duration {
-    const LONGEST: f64 = 86_400.0;
-    let seconds = (2.5 * (f64::from(retried) + 1.0)).exp().min(LONGEST);
-    Duration::from_secs_f64(seconds)
 }

@@ -1,7 +1,7 @@
 //! `/v2/schedules`
 
 use http::StatusCode;
-use qstash_types::{ScheduleId, Start, header};
+use qstash_types::{Cron, ScheduleId, Start, header};
 use serde_json::json;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Api, Call},
-    broker::{Activity, Answer, Command, Cron, Publication},
+    broker::{Activity, Answer, Command, Publication},
     reply::{Refusal, Reply, json},
 };
 

@@ -4,7 +4,6 @@
 
 mod callbacks;
 mod cancelling;
-mod cron;
 mod dead_letters;
 mod deduplication;
 mod flow_control;

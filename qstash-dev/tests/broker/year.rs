@@ -9,11 +9,12 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use qstash_dev::broker::{
-    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Cron, Delivery, Effect, Endpoint, Event,
+    Accepted, Activity, Answer, AttemptId, Broker, CallId, Command, Delivery, Effect, Endpoint, Event,
     Filter, Millis, Outcome, Page, Publication, Record, Response,
 };
 use qstash_types::{
-    DeadLetter, DeliveryOptions, Destination, LogState, MessageId, QueueName, ScheduleId, Url, UrlGroupName,
+    Cron, DeadLetter, DeliveryOptions, Destination, LogState, MessageId, QueueName, ScheduleId, Url,
+    UrlGroupName,
 };
 
 use crate::sim::START;

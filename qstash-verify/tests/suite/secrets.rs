@@ -213,6 +213,8 @@ fn wire_types(printed: &mut Printed) {
 
 /// Ids, names, expressions, numbers, times and constants: whatever is in them is there to be shown.
 const NO_SECRETS: &[&str] = &[
+    "Cron",
+    "InvalidCron",
     "Deduplication",
     "DeduplicationId",
     "DeliveryHeaders",
@@ -233,6 +235,7 @@ const NO_SECRETS: &[&str] = &[
     "RunState",
     "ScheduleId",
     "Start",
+    "Term",
     "UrlGroupName",
     // Types of `http`.
     "HeaderMap",

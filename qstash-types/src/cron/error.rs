@@ -1,0 +1,44 @@
+//! What is wrong with an expression.
+
+/// A text is not a cron expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidCron {
+    /// There are not five fields, but so many.
+    #[error("expected five fields, minute hour day month weekday, found {0}")]
+    Fields(usize),
+    /// A field holds something that is no value of it.
+    #[error("{text:?} is no {field}, expected {lowest} to {highest}")]
+    Value {
+        /// The name of the field.
+        field: &'static str,
+        /// What it holds.
+        text: String,
+        /// The lowest value of the field.
+        lowest: u8,
+        /// The highest value of the field.
+        highest: u8,
+    },
+    /// A range of a field runs backwards.
+    #[error("the range {text:?} of the {field} field runs backwards")]
+    Range {
+        /// The name of the field.
+        field: &'static str,
+        /// The range.
+        text: String,
+    },
+    /// A step of a field is no whole number above zero.
+    #[error("the step {text:?} of the {field} field is no whole number above zero")]
+    Step {
+        /// The name of the field.
+        field: &'static str,
+        /// The step.
+        text: String,
+    },
+    /// There is no such time zone.
+    #[error("unknown time zone {0:?}")]
+    TimeZone(String),
+    /// No day is ever as the fields ask for.
+    #[error("the expression never fires")]
+    Never,
+}
