@@ -1,23 +1,34 @@
-//! The token and the keys that the environment sets.
+//! The tokens and the keys of the server: those of the environment, and otherwise those of this machine.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
 
-use qstash_dev::DevServerBuilder;
+use qstash_dev::Account;
 use qstash_types::{SigningKey, SigningKeys};
 
+use super::state;
+
 pub(super) const TOKEN: &str = "QSTASH_TOKEN";
+pub(super) const READ_ONLY_TOKEN: &str = "QSTASH_READ_ONLY_TOKEN";
 pub(super) const CURRENT_KEY: &str = "QSTASH_CURRENT_SIGNING_KEY";
 pub(super) const NEXT_KEY: &str = "QSTASH_NEXT_SIGNING_KEY";
 
+/// What a server of one account starts with.
 pub(super) struct Credentials {
-    pub(super) token: Option<String>,
-    pub(super) signing_keys: Option<SigningKeys>,
+    pub(super) account: Account,
+    /// The variables that set a part of it.
+    pub(super) given: Vec<&'static str>,
 }
 
 impl Credentials {
-    pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, String> {
-        let value = |name: &'static str| {
+    /// Looks at the state folder only for what the environment does not set.
+    pub(super) fn read(
+        state: Option<&Path>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, String> {
+        let mut given = Vec::new();
+        let mut value = |name: &'static str| {
             let Some(value) = variable(name) else { return Ok(None) };
+            given.push(name);
             match value.into_string() {
                 Ok(value) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) => {
                     Ok(Some(value))
@@ -25,8 +36,8 @@ impl Credentials {
                 _ => Err(format!("{name} must be visible ASCII characters without white space")),
             }
         };
-        let token = value(TOKEN)?;
-        let signing_keys = match (value(CURRENT_KEY)?, value(NEXT_KEY)?) {
+        let (token, read_only_token) = (value(TOKEN)?, value(READ_ONLY_TOKEN)?);
+        let keys = match (value(CURRENT_KEY)?, value(NEXT_KEY)?) {
             (Some(current), Some(next)) => {
                 let key = |key| SigningKey::new(key).map_err(|error| error.to_string());
                 Some(SigningKeys::new(key(current)?, key(next)?))
@@ -35,16 +46,18 @@ impl Credentials {
             (Some(_), None) => return Err(format!("{CURRENT_KEY} is set and {NEXT_KEY} is not")),
             (None, Some(_)) => return Err(format!("{NEXT_KEY} is set and {CURRENT_KEY} is not")),
         };
-        Ok(Self { token, signing_keys })
-    }
-
-    pub(super) fn apply(&self, mut builder: DevServerBuilder) -> DevServerBuilder {
-        if let Some(token) = &self.token {
-            builder = builder.token(token);
+        let mut account = match (token, keys) {
+            (Some(token), Some(keys)) => Account::new(token, keys),
+            (token, keys) => {
+                let folder =
+                    state.map_or_else(|| state::folder(&variable), |folder| Ok(folder.to_owned()))?;
+                let own = state::account(&folder)?;
+                Account::new(token.unwrap_or(own.token), keys.unwrap_or(own.signing_keys))
+            }
+        };
+        if let Some(token) = read_only_token {
+            account.read_only_token = token;
         }
-        if let Some(keys) = &self.signing_keys {
-            builder = builder.signing_keys(keys.clone());
-        }
-        builder
+        Ok(Self { account, given })
     }
 }

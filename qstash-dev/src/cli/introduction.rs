@@ -4,20 +4,23 @@ use std::io::{self, Write as _};
 
 use qstash_dev::DevServer;
 
-use super::credentials::{CURRENT_KEY, Credentials, NEXT_KEY, TOKEN};
+use super::credentials::{CURRENT_KEY, NEXT_KEY, READ_ONLY_TOKEN, TOKEN};
+
+const URL: &str = "QSTASH_URL";
 
 /// Prints what a client and a receiver need to know as lines for a shell, and does not show what they know already.
-pub(super) fn own(server: &DevServer, given: &Credentials) -> io::Result<()> {
+pub(super) fn own(server: &DevServer, given: &[&str]) -> io::Result<()> {
     let keys = server.signing_keys();
     let lines = [
-        ("QSTASH_URL", server.url(), false),
-        (TOKEN, server.token(), given.token.is_some()),
-        (CURRENT_KEY, keys.current.expose(), given.signing_keys.is_some()),
-        (NEXT_KEY, keys.next.expose(), given.signing_keys.is_some()),
+        (URL, server.url()),
+        (TOKEN, server.token()),
+        (READ_ONLY_TOKEN, server.read_only_token()),
+        (CURRENT_KEY, keys.current.expose()),
+        (NEXT_KEY, keys.next.expose()),
     ];
     let mut out = io::stdout().lock();
-    for (name, value, is_known) in lines {
-        if is_known {
+    for (name, value) in lines {
+        if given.contains(&name) {
             tracing::info!("{name} is the one of the environment");
         } else {
             writeln!(out, "export {name}={value}")?;
@@ -36,7 +39,7 @@ pub(super) fn published(server: &DevServer) -> io::Result<()> {
         writeln!(out, "\nUser {number}{name}")?;
         let keys = account.signing_keys;
         for (name, value) in [
-            ("QSTASH_URL", server.url()),
+            (URL, server.url()),
             (TOKEN, &account.token),
             (CURRENT_KEY, keys.current.expose()),
             (NEXT_KEY, keys.next.expose()),

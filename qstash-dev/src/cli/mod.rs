@@ -1,10 +1,10 @@
 //! The program: from the command line to the exit code.
 
 mod credentials;
-mod help;
 mod introduction;
 mod options;
 mod signals;
+mod state;
 
 use std::{
     env,
@@ -12,14 +12,20 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     iter,
     process::ExitCode,
+    time::Duration,
 };
 
-use qstash_dev::{DevServer, StartError};
+use qstash_dev::{DevServer, DevServerBuilder, StartError};
+use tracing::{info, warn};
 
 use self::{
     credentials::Credentials,
-    options::{Command, Mode, Options},
+    options::{Command, LogFormat, Mode, Options},
+    signals::Interruptions,
 };
+
+/// How long attempts in flight may take to come to their end.
+const LONGEST_END: Duration = Duration::from_secs(30);
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
@@ -32,51 +38,112 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if this fails too.
-            let _ = writeln!(io::stderr(), "qstash-dev: {}", explained(&*error));
+            let _ = writeln!(io::stderr(), "qstash-dev: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// An error with its causes, and with a way out if there is a usual one.
-fn explained(error: &(dyn Error + 'static)) -> String {
-    if let Some(StartError::Listen { address, source }) = error.downcast_ref()
-        && source.kind() == io::ErrorKind::AddrInUse
-    {
-        return format!(
-            "cannot listen on {address}: address already in use; choose another port with --port"
-        );
-    }
+fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[tokio::main]
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    start_log(options);
     // Before anybody is told that the server is there, and may want to stop it.
-    let interrupted = signals::interruption()?;
-    let builder = DevServer::builder().listen((options.listen, options.port));
+    let mut interruptions = Interruptions::listen()?;
     let server = match options.mode {
         Mode::Own => {
-            let credentials = Credentials::read(|name| env::var_os(name))?;
-            let server = credentials.apply(builder).start().await?;
-            introduction::own(&server, &credentials)?;
+            let Credentials { account, given } =
+                Credentials::read(options.state.as_deref(), |name| env::var_os(name))?;
+            let builder = DevServer::builder()
+                .token(account.token)
+                .read_only_token(account.read_only_token)
+                .signing_keys(account.signing_keys);
+            let server = start(builder, options).await?;
+            introduction::own(&server, &given)?;
             server
         }
         Mode::Published => {
-            let server = builder.published_users().start().await?;
+            let server = start(DevServer::builder().published_users(), options).await?;
             introduction::published(&server)?;
             server
         }
     };
-    tracing::info!("listening on {}", server.url());
-    interrupted.await;
-    server.shutdown().await;
-    tracing::info!("stopped");
+    info!("listening on {}", server.url());
+
+    interruptions.next().await;
+    info!("attempts in flight come to their end; another interruption breaks them off");
+    let broken_off = Err("attempts in flight were broken off".into());
+    tokio::select! {
+        () = server.finish() => {
+            info!("stopped");
+            Ok(())
+        }
+        () = interruptions.next() => broken_off,
+        () = tokio::time::sleep(LONGEST_END) => broken_off,
+    }
+}
+
+fn start_log(options: &Options) {
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_max_level(options.log_level)
+        .with_target(false);
+    match options.log_format {
+        LogFormat::Pretty => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn start(mut builder: DevServerBuilder, options: &Options) -> Result<DevServer, Box<dyn Error>> {
+    builder = builder.listen((options.listen, options.port));
+    for name in &options.hosts {
+        builder = builder.allow_host(name);
+    }
+    for mapping in &options.mapped {
+        builder = builder.map_host(&mapping.host, &mapping.target);
+    }
+    if options.allow_internet {
+        builder = builder.allow_internet();
+    }
+    if let Some(seed) = options.seed {
+        builder = builder.seed(seed);
+    }
+    let mut server = builder.start().await.map_err(|error| or_another_port(error, "--port"))?;
+    serve_logs(&mut server, options).await?;
+    if !server.address().ip().is_loopback() {
+        let address = server.address();
+        match options.mode {
+            Mode::Own => warn!("whoever reaches {address} can call; the tokens are all that stops them"),
+            Mode::Published => warn!("whoever reaches {address} can call; the tokens are published"),
+        }
+    }
+    Ok(server)
+}
+
+/// The official server has a second port for logs, and there is one here as well if it happens to be free.
+async fn serve_logs(server: &mut DevServer, options: &Options) -> Result<(), Box<dyn Error>> {
+    let next = server.address().port().checked_add(1).filter(|_| options.mode == Mode::Published);
+    let Some(port) = options.log_port.or(next) else { return Ok(()) };
+    match server.serve_logs((options.listen, port)).await {
+        Ok(address) => info!("logs at http://{address}"),
+        Err(error) if options.log_port.is_some() => return Err(or_another_port(error, "--log-port")),
+        Err(error) => warn!("logs have no port of their own: {}", with_causes(&error)),
+    }
     Ok(())
+}
+
+/// Says how to choose another port if this one is taken. SDKs look for these words.
+fn or_another_port(error: StartError, option: &str) -> Box<dyn Error> {
+    match error {
+        StartError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+            format!("cannot listen on {address}: address already in use; choose another port with {option}")
+                .into()
+        }
+        error => error.into(),
+    }
 }

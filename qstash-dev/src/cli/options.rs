@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fmt,
     net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -11,8 +12,9 @@ use lexopt::{
     Arg::{Long, Short, Value},
     ValueExt,
 };
+use tracing::Level;
 
-use super::help::HELP;
+const HELP: &str = include_str!("help.txt");
 
 /// What the program is to do.
 pub(super) enum Command {
@@ -24,6 +26,14 @@ pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) listen: IpAddr,
     pub(super) port: u16,
+    pub(super) log_port: Option<u16>,
+    pub(super) state: Option<PathBuf>,
+    pub(super) hosts: Vec<String>,
+    pub(super) mapped: Vec<Mapping>,
+    pub(super) allow_internet: bool,
+    pub(super) seed: Option<u64>,
+    pub(super) log_format: LogFormat,
+    pub(super) log_level: Level,
 }
 
 /// Whom the server serves.
@@ -35,9 +45,25 @@ pub(super) enum Mode {
     Published,
 }
 
+/// `HOST=TARGET`
+pub(super) struct Mapping {
+    pub(super) host: String,
+    pub(super) target: String,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy)]
+pub(super) enum LogFormat {
+    Pretty,
+    Json,
+}
+
 /// The options that have a value. Each is also a variable: `--log-port` is `QSTASH_DEV_LOG_PORT`.
-const OPTIONS: [&str; 3] = ["listen", "port", QUOTA];
-/// What the official server takes as well, and what has no effect here.
+const OPTIONS: [&str; 9] =
+    ["listen", "port", "log-port", "state", "allow-host", "map-host", "seed", "log-format", "log-level"];
+/// The option that has none.
+const ALLOW_INTERNET: &str = "allow-internet";
+/// An option of the official server, without effect here.
 const QUOTA: &str = "quota";
 
 impl Command {
@@ -62,9 +88,12 @@ impl Command {
                 Long("version") | Short('V') => {
                     return Ok(Self::Print(format!("qstash-dev {}\n", env!("CARGO_PKG_VERSION"))));
                 }
-                Long(name) => OPTIONS
-                    .into_iter()
-                    .find(|option| *option == name && (*option != QUOTA || mode == Mode::Published)),
+                Long(ALLOW_INTERNET) => {
+                    flags.push((ALLOW_INTERNET, "true".to_owned()));
+                    continue;
+                }
+                Long(QUOTA) if mode == Mode::Published => Some(QUOTA),
+                Long(name) => OPTIONS.into_iter().find(|option| *option == name),
                 Short(_) | Value(_) => None,
             };
             let Some(name) = name else { return Err(argument.unexpected().to_string()) };
@@ -91,6 +120,14 @@ impl Options {
             mode,
             listen: given.one("listen")?.unwrap_or(Ipv4Addr::LOCALHOST.into()),
             port: given.one("port")?.unwrap_or(8080),
+            log_port: given.one("log-port")?,
+            state: given.one("state")?,
+            hosts: given.all("allow-host")?,
+            mapped: given.all("map-host")?,
+            allow_internet: given.one(ALLOW_INTERNET)?.unwrap_or(false),
+            seed: given.one("seed")?,
+            log_format: given.one("log-format")?.unwrap_or(LogFormat::Pretty),
+            log_level: given.one("log-level")?.unwrap_or(Level::INFO),
         })
     }
 }
@@ -102,25 +139,56 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
+    /// The value of an option, of which the last one counts.
     fn one<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Option<T>, String> {
-        if let Some((_, value)) = self.flags.iter().rfind(|(flag, _)| *flag == name) {
-            return read(&format!("--{name}"), value).map(Some);
-        }
-        let (variable, value) = self.variable(name)?;
-        value.map(|value| read(&variable, &value)).transpose()
+        let (origin, values) = self.values(name, None)?;
+        values.last().map(|value| read(&origin, value)).transpose()
     }
 
-    /// The variable of an option, and its value. An empty one counts as none, as Compose files like to set them.
-    fn variable(&self, name: &str) -> Result<(String, Option<String>), String> {
-        let variable = format!("QSTASH_DEV_{}", name.to_ascii_uppercase().replace('-', "_"));
-        let Some(value) = (self.variable)(&variable) else { return Ok((variable, None)) };
-        match value.into_string() {
-            Ok(value) => Ok((variable, Some(value).filter(|value| !value.is_empty()))),
-            Err(_) => Err(format!("{variable}: not UTF-8")),
+    /// The values of an option that may be repeated. In a variable they are separated by commas.
+    fn all<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Vec<T>, String> {
+        let (origin, values) = self.values(name, Some(','))?;
+        values.iter().map(|value| read(&origin, value)).collect()
+    }
+
+    /// Where the values of an option come from, and what they are.
+    fn values(&self, name: &str, separator: Option<char>) -> Result<(String, Vec<String>), String> {
+        let flags = self.flags.iter().filter(|(flag, _)| *flag == name);
+        let flags: Vec<_> = flags.map(|(_, value)| value.clone()).collect();
+        if !flags.is_empty() {
+            return Ok((format!("--{name}"), flags));
         }
+        let variable = format!("QSTASH_DEV_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let Some(value) = (self.variable)(&variable) else { return Ok((variable, flags)) };
+        let value = value.into_string().map_err(|_| format!("{variable}: not UTF-8"))?;
+        let values = value.split(|character| Some(character) == separator).map(str::trim);
+        // An empty variable counts as none: Compose files set what is not set elsewhere to nothing.
+        let values = values.filter(|value| !value.is_empty()).map(str::to_owned).collect();
+        Ok((variable, values))
     }
 }
 
 fn read<T: FromStr<Err: fmt::Display>>(origin: &str, value: &str) -> Result<T, String> {
     value.parse().map_err(|error| format!("{origin}: {value:?}: {error}"))
+}
+
+impl FromStr for Mapping {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, target) = text.split_once('=').ok_or("expected HOST=http://HOST:PORT")?;
+        Ok(Self { host: host.to_owned(), target: target.to_owned() })
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("expected pretty or json"),
+        }
+    }
 }

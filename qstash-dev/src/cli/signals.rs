@@ -1,25 +1,43 @@
 //! How the program is asked to end.
 
-use std::{future::Future, io};
+use std::io;
 
-/// Listens for Ctrl-C, and for the signal that service managers send, from now on.
-pub(super) fn interruption() -> io::Result<impl Future<Output = ()>> {
+/// Ctrl-C, and the signal that service managers send.
+pub(super) struct Interruptions {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    pressed: tokio::signal::windows::CtrlC,
+}
+
+impl Interruptions {
+    /// Listens from now on.
+    #[cfg(unix)]
+    pub(super) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
+
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Listens from now on.
     #[cfg(windows)]
-    {
-        let mut pressed = tokio::signal::windows::ctrl_c()?;
-        Ok(async move { drop(pressed.recv().await) })
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { pressed: tokio::signal::windows::ctrl_c()? })
+    }
+
+    #[cfg(windows)]
+    pub(super) async fn next(&mut self) {
+        // There is nothing in it but that it came.
+        let _ = self.pressed.recv().await;
     }
 }

@@ -1,0 +1,189 @@
+//! Tokens and keys: those of the environment, and those of this machine.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, thread};
+
+use crate::program::{CURRENT_KEY, Folder, NEXT_KEY, Running, TOKEN, output, program};
+
+const READ_ONLY_TOKEN: (&str, &str) = ("QSTASH_READ_ONLY_TOKEN", "canary-reader");
+const SECRETS: [&str; 4] =
+    ["QSTASH_TOKEN", "QSTASH_READ_ONLY_TOKEN", "QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"];
+/// Where the token and the keys are kept below a state folder.
+const KEPT: &str = "account.json";
+
+fn start(home: &Folder, environment: &[(&str, &str)], lines: usize) -> Running {
+    Running::start(program(home, &["--port", "0"], environment), lines)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_it_makes_it_prints_as_lines_for_a_shell_and_ctrl_c_ends_it() {
+    let home = Folder::new();
+    let running = start(&home, &[], 5);
+    assert!(running.lines.iter().all(|line| line.starts_with("export ")), "{:?}", running.lines);
+    let token = running.exported["QSTASH_TOKEN"].clone();
+    let keys = running.call("GET /v2/keys", &token);
+    assert!(keys.starts_with("HTTP/1.1 200 "), "{keys}");
+    for variable in ["QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"] {
+        assert!(keys.contains(&running.exported[variable]));
+    }
+    let reader = running.exported["QSTASH_READ_ONLY_TOKEN"].clone();
+    assert!(running.call("GET /v2/keys", &reader).starts_with("HTTP/1.1 200 "));
+    assert!(running.call("POST /v2/keys/rotate", &reader).starts_with("HTTP/1.1 401 "));
+
+    let published = running.call("POST /v2/publish/http://127.0.0.1:9/hook?secret=1", &token);
+    let (_, id) = published.split_once(r#"{"messageId":""#).unwrap();
+    let id = id.trim_end_matches("\"}");
+    let (code, stdout, stderr) = running.stopped();
+    assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
+    let created = format!("CREATED {id} POST http://127.0.0.1:9/hook");
+    assert!(stderr.lines().any(|line| line.ends_with(&created)), "{stderr}");
+    assert!(!stderr.contains(&token));
+}
+
+#[test]
+fn what_the_environment_sets_is_used_and_named_and_not_shown_and_nothing_is_kept() {
+    let home = Folder::new();
+    let running = start(&home, &[TOKEN, READ_ONLY_TOKEN, CURRENT_KEY, NEXT_KEY], 1);
+    assert_eq!(running.exported.keys().collect::<Vec<_>>(), ["QSTASH_URL"]);
+    let keys = running.call("GET /v2/keys", TOKEN.1);
+    assert!(keys.contains(r#"{"current":"sig_canary_current","next":"sig_canary_next"}"#), "{keys}");
+    assert!(running.call("GET /v2/keys", READ_ONLY_TOKEN.1).starts_with("HTTP/1.1 200 "));
+    let (code, stdout, stderr) = running.stopped();
+    assert_eq!((code, stdout.as_str()), (Some(0), ""));
+    assert!(SECRETS.iter().all(|variable| stderr.contains(variable)), "{stderr}");
+    assert!(!stderr.contains("canary"), "{stderr}");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_environment_that_is_not_usable_is_refused_by_the_name_of_the_variable() {
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[("QSTASH_TOKEN", "")], "QSTASH_TOKEN must be"),
+        (&[("QSTASH_TOKEN", " canary-token")], "QSTASH_TOKEN must be"),
+        (&[("QSTASH_READ_ONLY_TOKEN", "canary token")], "QSTASH_READ_ONLY_TOKEN must be"),
+        (&[("QSTASH_CURRENT_SIGNING_KEY", "  "), NEXT_KEY], "QSTASH_CURRENT_SIGNING_KEY must be"),
+        (&[CURRENT_KEY, ("QSTASH_NEXT_SIGNING_KEY", "sig_canary\n")], "QSTASH_NEXT_SIGNING_KEY must be"),
+        (&[CURRENT_KEY], "QSTASH_CURRENT_SIGNING_KEY is set and QSTASH_NEXT_SIGNING_KEY is not"),
+        (&[NEXT_KEY], "QSTASH_NEXT_SIGNING_KEY is set and QSTASH_CURRENT_SIGNING_KEY is not"),
+    ];
+    for (environment, expected) in cases {
+        let (code, stdout, stderr) = output(&["--port", "0"], environment);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{environment:?}");
+        assert!(stderr.starts_with(&format!("qstash-dev: {expected}")), "{stderr}");
+        assert!(!stderr.contains("canary"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_machine_has_one_token_and_one_pair_of_keys_for_its_owner_alone() {
+    let home = Folder::new();
+    let first = start(&home, &[], 5);
+    let again = start(&home, &[], 5);
+    for name in SECRETS {
+        assert_eq!(first.exported[name], again.exported[name], "{name}");
+    }
+    let elsewhere = start(&Folder::new(), &[], 5);
+    assert!(SECRETS.iter().all(|name| elsewhere.exported[*name] != first.exported[*name]));
+
+    // A rotation lasts as long as the server does.
+    let token = &first.exported["QSTASH_TOKEN"];
+    assert!(first.call("POST /v2/keys/rotate", token).starts_with("HTTP/1.1 200 "));
+    let later = start(&home, &[], 5);
+    assert!(SECRETS.iter().all(|name| later.exported[*name] == first.exported[*name]));
+
+    let folders = if cfg!(target_os = "macos") {
+        home.path().join("Library/Application Support/qstash-dev")
+    } else {
+        home.path().join(".local/state/qstash-dev")
+    };
+    assert_eq!((mode(&folders), mode(&folders.join(KEPT))), (0o700, 0o600));
+    assert_eq!(fs::read_dir(&folders).unwrap().count(), 1);
+}
+
+#[test]
+fn the_environment_goes_before_what_is_kept() {
+    let home = Folder::new();
+    let own = start(&home, &[], 5);
+    let running = start(&home, &[TOKEN], 4);
+    let keys = running.call("GET /v2/keys", TOKEN.1);
+    assert!(keys.contains(&own.exported["QSTASH_CURRENT_SIGNING_KEY"]), "{keys}");
+    assert!(running.call("GET /v2/keys", &own.exported["QSTASH_TOKEN"]).starts_with("HTTP/1.1 401 "));
+}
+
+#[test]
+fn the_state_folder_may_be_named() {
+    let (home, state) = (Folder::new(), Folder::new());
+    let path = state.path().join("a/b");
+    let path = path.to_str().unwrap();
+    let by_flag = Running::start(program(&home, &["--port", "0", "--state", path], &[]), 5);
+    let by_variable = start(&home, &[("QSTASH_DEV_STATE", path)], 5);
+    assert_eq!(by_flag.exported["QSTASH_TOKEN"], by_variable.exported["QSTASH_TOKEN"]);
+    assert!(Path::new(path).join(KEPT).exists());
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+
+    if cfg!(target_os = "linux") {
+        start(&home, &[("XDG_STATE_HOME", path)], 5);
+        assert!(Path::new(path).join("qstash-dev").join(KEPT).exists());
+    }
+}
+
+#[test]
+fn programs_that_start_at_the_same_time_make_one_token() {
+    let home = Folder::new();
+    let tokens: Vec<_> = thread::scope(|scope| {
+        let starting: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| start(&home, &[], 5).exported["QSTASH_TOKEN"].clone())).collect();
+        starting.into_iter().map(|started| started.join().unwrap()).collect()
+    });
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+}
+
+#[test]
+fn what_is_damaged_is_refused_and_stays_as_it_is() {
+    let state = Folder::new();
+    let path = state.path().join(KEPT);
+    let arguments = ["--port", "0", "--state", state.path().to_str().unwrap()];
+    let good = r#"{"token":"t","current_signing_key":"sig_1","next_signing_key":"sig_2"}"#;
+    for damaged in [
+        "",
+        "{",
+        "null",
+        &good[..good.len() - 1],
+        &format!("{good}{good}"),
+        &good.replace("\"t\"", "\"\""),
+        &good.replace("\"t\"", "\"canary token\""),
+        &good.replace("sig_1", " "),
+        &good.replace("\"token\"", "\"other\""),
+        &good.replace("\"token\"", "\"more\":1,\"token\""),
+    ] {
+        fs::write(&path, damaged).unwrap();
+        let (code, stdout, stderr) = output(&arguments, &[]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{damaged}");
+        let expected =
+            format!("{} is damaged; remove it to have another token and keys made", path.display());
+        assert_eq!(stderr, format!("qstash-dev: {expected}\n"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+    }
+    fs::write(&path, good).unwrap();
+    let running = Running::start(program(&Folder::new(), &arguments, &[]), 5);
+    assert_eq!(running.exported["QSTASH_TOKEN"], "t");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_refused_by_its_name() {
+    let state = Folder::new();
+    let file = state.path().join("file");
+    fs::write(&file, "").unwrap();
+    let (code, _, stderr) = output(&["--port", "0", "--state", file.to_str().unwrap()], &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(&format!("{}/{KEPT}: ", file.display())), "{stderr}");
+
+    let (code, _, stderr) = output(&["--port", "0"], &[("HOME", "")]);
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr, "qstash-dev: there is no state folder; --state names one\n");
+    let all_set = [TOKEN, CURRENT_KEY, NEXT_KEY, ("HOME", "")];
+    Running::start(program(&Folder::new(), &["--port", "0"], &all_set), 2);
+}

@@ -1,0 +1,51 @@
+//! How the program ends.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::program::{Folder, Running, program};
+
+/// Has the program call a destination that does not answer yet.
+fn in_flight() -> (Running, TcpStream) {
+    let destination = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/slow", destination.local_addr().unwrap());
+    let running = Running::start(program(&Folder::new(), &["--port", "0"], &[]), 5);
+    running.call(&format!("POST /v2/publish/{url}"), &running.exported["QSTASH_TOKEN"]);
+    let (stream, _) = destination.accept().unwrap();
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.is_empty()));
+    (running, stream)
+}
+
+/// Until nobody listens any more.
+fn closed(running: &Running) {
+    while TcpStream::connect(running.authority()).is_ok() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_attempt_in_flight_comes_to_its_end_before_the_program_does() {
+    let (running, mut destination) = in_flight();
+    running.interrupt();
+    closed(&running);
+    destination.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+    let (code, _, stderr) = running.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    let lines: Vec<_> = stderr.lines().collect();
+    assert!(lines[lines.len() - 2].contains("DELIVERED "), "{stderr}");
+    assert!(lines[lines.len() - 1].ends_with("stopped"), "{stderr}");
+}
+
+#[test]
+fn a_second_interruption_ends_it_at_once() {
+    let (running, _destination) = in_flight();
+    running.interrupt();
+    closed(&running);
+    running.interrupt();
+    let (code, _, stderr) = running.ended();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.ends_with("qstash-dev: attempts in flight were broken off\n"), "{stderr}");
+}

@@ -1,0 +1,10 @@
+//! The program: what it takes from its environment, what it prints, and how it ends.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod credentials;
+mod end;
+mod options;
+mod program;
+mod published;
