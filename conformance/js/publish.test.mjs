@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { QstashError } from "@upstash/qstash";
 
-import { refused, start, stranger } from "./support.mjs";
+import { reader, refused, start, stranger } from "./support.mjs";
 
 const HOUR = 3600;
 
@@ -180,6 +180,14 @@ test("a wrong token is an error with its status", async (t) => {
   const error = await refused(stranger(url).publish({ url: destination.at("/hook") }), 401);
   assert.ok(error instanceof QstashError);
   assert.ok(JSON.parse(error.message).error);
+});
+
+test("a token that only reads publishes nothing", async (t) => {
+  const { client, url, destination } = await start(t);
+  const { messageId } = await client.publish({ url: destination.at("/hook"), delay: HOUR });
+  assert.equal((await reader(url).messages.get(messageId)).messageId, messageId);
+  await refused(reader(url).publish({ url: destination.at("/hook") }), 401);
+  await refused(reader(url).messages.cancel(messageId), 401);
 });
 
 test("a destination without a scheme is refused", async (t) => {

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { Client, Receiver } from "@upstash/qstash";
 
 const TOKEN = "token-of-the-conformance-tests";
+const READ_ONLY_TOKEN = "token-that-only-reads";
 export const KEYS = { currentSigningKey: "sig_conformance_current_0123456789", nextSigningKey: "sig_conformance_next_0123456789ab" };
 
 /** A server, a client of it, and a destination whose deliveries are checked by the official receiver. */
@@ -19,9 +20,14 @@ export async function start(t, options = {}) {
   return { url, destination, client };
 }
 
-/** The same server seen by somebody with another token. */
+/** The same server seen by somebody with a token that it does not know. */
 export function stranger(url) {
   return new Client({ baseUrl: url, token: "another token", retry: false });
+}
+
+/** The same server seen by somebody who may look and not touch. */
+export function reader(url) {
+  return new Client({ baseUrl: url, token: READ_ONLY_TOKEN, retry: false });
 }
 
 async function startServer(t) {
@@ -30,6 +36,7 @@ async function startServer(t) {
     env: {
       HOME: process.env.CONFORMANCE_HOME,
       QSTASH_TOKEN: TOKEN,
+      QSTASH_READ_ONLY_TOKEN: READ_ONLY_TOKEN,
       QSTASH_CURRENT_SIGNING_KEY: KEYS.currentSigningKey,
       QSTASH_NEXT_SIGNING_KEY: KEYS.nextSigningKey,
     },
