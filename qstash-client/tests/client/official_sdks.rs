@@ -19,13 +19,7 @@ use crate::support::{ACCEPTED, Script, ok};
 /// nothing. A message that an SDK cannot send has its own name in place of a header's.
 const DIFFERENCES: [(&str, &str, &str, &str, &str); 8] = [
     ("javascript", "upstash-method", "", "POST", "it names the default"),
-    (
-        "javascript",
-        "content-type",
-        "",
-        "text/plain;charset=UTF-8",
-        "its HTTP client adds a type to every text",
-    ),
+    ("javascript", "content-type", "", "text/plain;charset=UTF-8", "its HTTP client adds it to a text"),
     ("javascript", "content-type", "", "application/json", "it says so of a schedule that says nothing else"),
     ("javascript", "upstash-deduplication-id", A_FRESH_ID, "", REPEATABLE),
     ("javascript", "upstash-schedule-id", A_FRESH_ID, "", REPEATABLE),
@@ -210,16 +204,13 @@ async fn ours(values: &Map<String, Value>) -> Request<Bytes> {
         _ => ACCEPTED,
     })]);
     let (client, message) = (server.client(), message(values));
-    match (text("verb"), text("scheduleId")) {
-        (Some("batch"), _) => drop(client.batch([message]).await.unwrap()),
-        (Some("schedule"), None) => {
-            drop(client.schedules().create(text("cron").unwrap(), message).await.unwrap());
-        }
-        (Some("schedule"), Some(id)) => {
-            drop(client.schedule(id).upsert(text("cron").unwrap(), message).await.unwrap());
-        }
-        _ => drop(client.publish(message).await.unwrap()),
-    }
+    let sent = match (text("verb"), text("scheduleId")) {
+        (Some("batch"), _) => client.batch([message]).await.map(drop),
+        (Some("schedule"), None) => client.schedules().create(text("cron").unwrap(), message).await.map(drop),
+        (Some("schedule"), Some(id)) => client.schedule(id).upsert(text("cron").unwrap(), message).await,
+        _ => client.publish(message).await.map(drop),
+    };
+    sent.unwrap();
     server.request()
 }
 
