@@ -13,6 +13,7 @@ mod flow_control;
 mod logs;
 mod message;
 mod messages;
+mod official_sdks;
 mod pages;
 mod process;
 mod publish;
