@@ -27,6 +27,7 @@ use tower_service::Service;
 
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
+    compact,
     fault::{Fault, Faults},
     keyring::Keyring,
     loopback, secret,
@@ -101,7 +102,7 @@ impl Courier {
         let body = beginning(body)
             .await
             .map_err(|error| format!("the response broke off: {}", root_cause(&error)))?;
-        Ok(Response { status: parts.status, headers: parts.headers, body })
+        Ok(Response { status: parts.status, headers: compact::headers(&parts.headers), body })
     }
 
     fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {

@@ -55,6 +55,7 @@
 mod api;
 pub mod broker;
 mod clock;
+mod compact;
 mod deliver;
 mod fault;
 mod gate;

@@ -34,7 +34,7 @@ const READABLE_AFTER_DELIVERY: Duration = Duration::from_secs(10);
 pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
-    pub(super) messages: HashMap<MessageId, Tracked>,
+    pub(super) messages: HashMap<MessageId, Box<Tracked>>,
     /// Everything that waits for a time.
     pub(super) due: Due,
     /// How many tickets were given out.
@@ -280,7 +280,7 @@ impl Broker {
             Verdict::Delivered => {
                 tracked.stage = Stage::Delivered;
                 self.enter(now, &message, LogState::Delivered);
-                self.call_back(now, message.callback.as_ref(), &report, None);
+                self.call_back(now, message.callback.as_deref(), &report, None);
                 self.effects.push(Effect::Keep(Record::Delivered(id.clone())));
                 self.finish(id, RunState::Success);
                 self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
@@ -295,7 +295,7 @@ impl Broker {
                 let due = now + wait;
                 self.enter_error(now, &message, &outcome, Some(due));
                 self.enter(now, &message, LogState::Retry);
-                self.call_back(now, message.callback.as_ref(), &report, None);
+                self.call_back(now, message.callback.as_deref(), &report, None);
                 let waiting = Record::Waiting { message: id.clone(), retried: retried + 1, due };
                 self.effects.push(Effect::Keep(waiting));
                 self.wait_until(due, id);
@@ -304,8 +304,8 @@ impl Broker {
                 self.enter_error(now, &message, &outcome, None);
                 self.enter(now, &message, LogState::Failed);
                 let dlq_id = self.dead_letters.add(now, message.clone(), outcome.clone());
-                self.call_back(now, message.callback.as_ref(), &report, None);
-                self.call_back(now, message.failure_callback.as_ref(), &report, Some(dlq_id.clone()));
+                self.call_back(now, message.callback.as_deref(), &report, None);
+                self.call_back(now, message.failure_callback.as_deref(), &report, Some(dlq_id.clone()));
                 let outcome = outcome.clone();
                 self.effects.push(Effect::Keep(Record::Dead { message: id.clone(), dlq_id, outcome }));
                 self.finish(id, RunState::Fail);

@@ -64,7 +64,7 @@ impl Broker {
         let first = self.windows.get(&fingerprint).cloned();
         if first.is_none() {
             self.windows.insert(fingerprint.clone(), id.clone());
-            self.due.add(now + deduplication::WINDOW, Wake::CloseWindow(fingerprint));
+            self.due.add(now + deduplication::WINDOW, Wake::CloseWindow(Box::new(fingerprint)));
         }
         first
     }
@@ -81,7 +81,8 @@ impl Broker {
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();
         let stage = Stage::Waiting(place);
-        self.messages.insert(id, Tracked { message, retried: 0, stage, ticket: 0, slot, cancelled: false });
+        let tracked = Tracked { message, retried: 0, stage, ticket: 0, slot, cancelled: false };
+        self.messages.insert(id, Box::new(tracked));
         if let Some(flow_control) = flow_control {
             self.apply_limits(now, &flow_control);
         }
