@@ -5,7 +5,11 @@ use std::{io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, request::Parts};
 use http_body_util::BodyExt as _;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -237,7 +241,9 @@ fn resource(path: &str) -> Option<(String, Option<&str>)> {
 /// Reads a body up to the limit. As much again is read and dropped, so that a client that sends first and reads later
 /// gets to see the refusal.
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let mut kept = BytesMut::new();
+    // A body that says how long it is takes up no more than that.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut kept = BytesMut::with_capacity(expected.min(limit));
     let mut length = 0;
     while length <= 2 * limit
         && let Some(frame) = body.frame().await

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
+    compact,
     fault::{Fault, Faults},
     keyring::Keyring,
     outgoing::{Connector, Outgoing},
@@ -93,7 +94,7 @@ impl Courier {
         let body = beginning(body)
             .await
             .map_err(|error| format!("the response broke off: {}", root_cause(&error)))?;
-        Ok(Response { status: parts.status, headers: parts.headers, body })
+        Ok(Response { status: parts.status, headers: compact::headers(&parts.headers), body })
     }
 
     fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {

@@ -56,6 +56,7 @@ mod account;
 mod api;
 pub mod broker;
 mod clock;
+mod compact;
 mod cors;
 mod deliver;
 mod fault;

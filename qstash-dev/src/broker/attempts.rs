@@ -101,7 +101,7 @@ impl Broker {
             Verdict::Delivered => {
                 tracked.stage = Stage::Delivered;
                 self.enter(now, &message, LogState::Delivered);
-                self.call_back(now, message.callback.as_ref(), &report, None);
+                self.call_back(now, message.callback.as_deref(), &report, None);
                 self.finish(id, RunState::Success);
                 self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
             }
@@ -115,7 +115,7 @@ impl Broker {
                 let due = now + wait;
                 self.enter_error(now, &message, &outcome, Some(due));
                 self.enter(now, &message, LogState::Retry);
-                self.call_back(now, message.callback.as_ref(), &report, None);
+                self.call_back(now, message.callback.as_deref(), &report, None);
                 self.wait_until(due, id);
                 self.keep_progress(now, id);
             }
@@ -123,8 +123,8 @@ impl Broker {
                 self.enter_error(now, &message, &outcome, None);
                 self.enter(now, &message, LogState::Failed);
                 let dlq_id = self.bury(now, message.clone(), outcome.clone());
-                self.call_back(now, message.callback.as_ref(), &report, None);
-                self.call_back(now, message.failure_callback.as_ref(), &report, Some(dlq_id));
+                self.call_back(now, message.callback.as_deref(), &report, None);
+                self.call_back(now, message.failure_callback.as_deref(), &report, Some(dlq_id));
                 self.finish(id, RunState::Fail);
                 self.messages.remove(id);
             }
@@ -144,7 +144,7 @@ impl Broker {
             Stage::Waiting(place) => place.time(),
             _ => now,
         };
-        let Tracked { number, retried, cancelled, .. } = *tracked;
+        let Tracked { number, retried, cancelled, .. } = **tracked;
         self.keep(Kept::Progress(Progress { number, retried, due, cancelled }));
     }
 

@@ -36,7 +36,7 @@ impl Report<'_> {
             schedule_id: source.schedule_id.clone(),
             url: source.url.to_string(),
             method: source.method.to_string(),
-            source_headers: Headers::record(&source.headers),
+            source_headers: Headers::record(&source.headers()),
             source_body: source.body.clone(),
             not_before: Some(source.not_before.into()),
             created_at: Some(source.created_at.into()),

@@ -16,7 +16,7 @@ pub(super) enum Wake {
     /// A delivered message is no longer readable.
     Forget(MessageId),
     /// A deduplication window closes.
-    CloseWindow(Fingerprint),
+    CloseWindow(Box<Fingerprint>),
     /// A period of flow control ends that messages wait for.
     Period(FlowControlKey),
     /// A schedule fires.

@@ -31,7 +31,7 @@ pub(super) const MOST_ATTEMPTS: usize = 128;
 pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
-    pub(super) messages: HashMap<MessageId, Tracked>,
+    pub(super) messages: HashMap<MessageId, Box<Tracked>>,
     /// Everything that waits for a time.
     pub(super) due: Due,
     /// How many messages were accepted.
@@ -192,7 +192,7 @@ impl Broker {
             }
             Wake::CloseWindow(fingerprint) => {
                 self.windows.remove(&fingerprint);
-                self.forget(Key::Window(fingerprint));
+                self.forget(Key::Window(*fingerprint));
             }
             Wake::Period(key) => self.period_ended(now, &key),
             Wake::Trigger(schedule) => self.trigger(now, &schedule),

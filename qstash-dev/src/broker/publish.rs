@@ -74,7 +74,7 @@ impl Broker {
     pub(super) fn open(&mut self, window: Window) {
         let Window { fingerprint, first, closes } = window;
         self.windows.insert(fingerprint.clone(), first);
-        self.due.add(closes, Wake::CloseWindow(fingerprint));
+        self.due.add(closes, Wake::CloseWindow(Box::new(fingerprint)));
     }
 
     /// Takes charge of a message.
@@ -92,7 +92,7 @@ impl Broker {
         let flow_control = message.flow_control.clone();
         let stage = Stage::Waiting(place);
         let tracked = Tracked { message, number, retried: 0, stage, ticket: 0, slot, cancelled: false };
-        self.messages.insert(id, tracked);
+        self.messages.insert(id, Box::new(tracked));
         if let Some(flow_control) = flow_control {
             self.apply_limits(now, &flow_control);
         }

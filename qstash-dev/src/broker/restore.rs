@@ -57,7 +57,7 @@ impl Broker {
         let id = message.id.clone();
         let stage = Stage::Waiting(self.due.add(due, Wake::Attempt(id.clone())));
         let tracked = Tracked { message, number, retried, stage, ticket: self.tickets, slot, cancelled };
-        self.messages.insert(id, tracked);
+        self.messages.insert(id, Box::new(tracked));
         self.tickets += 1;
         self.accepted = self.accepted.max(number + 1);
     }
