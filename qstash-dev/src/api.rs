@@ -19,9 +19,10 @@ use crate::{
     fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
+    page,
     query::percent_decoded,
     reply::{Refusal, Reply},
-    routes::{batch, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
+    routes::{batch, dev, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
     worker::Handle,
 };
 
@@ -128,7 +129,14 @@ impl Call {
 impl Api {
     async fn answer(&self, request: Request<Incoming>, caller: IpAddr) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
+        if let Some(file) = page::file(&head) {
+            Gate::admit_anybody(&head)?;
+            return file;
+        }
         self.gate.admit(&head)?;
+        if let Some(path) = head.uri.path().strip_prefix("/dev/") {
+            return dev::answer(self, &head, path).await;
+        }
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };

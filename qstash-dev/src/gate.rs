@@ -30,11 +30,17 @@ impl Gate {
         })
     }
 
-    pub(crate) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
+    /// Lets requests in that ask for this server by a name that is its own.
+    pub(crate) fn admit_anybody(request: &Parts) -> Result<(), Refusal> {
         let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse().ok());
         if !host.is_some_and(|host| is_here(&host)) || !request.uri.authority().is_none_or(is_here) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Host: only names of this machine are served"));
         }
+        Ok(())
+    }
+
+    pub(crate) fn admit(&self, request: &Parts) -> Result<(), Refusal> {
+        Self::admit_anybody(request)?;
         if !request.headers.get_all(header::ORIGIN).iter().all(|origin| self.is_own(origin.as_bytes())) {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"));
         }

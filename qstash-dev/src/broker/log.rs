@@ -25,17 +25,18 @@ pub struct Entry {
     pub message: Arc<Message>,
     /// The state.
     pub state: LogState,
-    /// How the attempt ended, if the message entered the state because one failed.
+    /// How the attempt ended, if the message entered the state because one did.
     pub outcome: Option<Arc<Outcome>>,
     /// When the next attempt is due, if the attempt was not the last one.
     pub next_attempt: Option<Millis>,
 }
 
 impl Entry {
-    /// The entry as the API shows it.
+    /// The entry as the API shows it: the response to an attempt only if it failed.
     pub fn render(&self) -> LogEntry {
         let message = &*self.message;
-        let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
+        let outcome = self.outcome.as_ref().filter(|_| self.state == LogState::Error);
+        let response = outcome.and_then(|outcome| outcome.response());
         LogEntry {
             time: self.time.into(),
             message_id: message.id.clone(),
@@ -44,7 +45,7 @@ impl Entry {
             method: message.method.to_string(),
             headers: message.shown_headers(),
             body: message.shown_body(),
-            error: self.outcome.as_ref().map(ToString::to_string),
+            error: outcome.map(ToString::to_string),
             next_delivery_time: self.next_attempt.map(Into::into),
             url_group: message.url_group.clone(),
             endpoint: message.endpoint.clone(),
@@ -102,7 +103,12 @@ impl Log {
 impl Broker {
     /// The log, the newest entry first.
     pub fn log(&self) -> impl Iterator<Item = LogEntry> {
-        self.log.entries.iter().rev().map(Entry::render)
+        self.entries().map(Entry::render)
+    }
+
+    /// The log as it is kept, the newest entry first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.log.entries.iter().rev()
     }
 
     /// A page of the log, the newest entry first, and where it ends if another one follows.

@@ -279,7 +279,7 @@ impl Broker {
         match verdict {
             Verdict::Delivered => {
                 tracked.stage = Stage::Delivered;
-                self.enter(now, &message, LogState::Delivered);
+                self.enter_after(now, &message, LogState::Delivered, &outcome, None);
                 self.call_back(now, message.callback.as_ref(), &report, None);
                 self.effects.push(Effect::Keep(Record::Delivered(id.clone())));
                 self.finish(id, RunState::Success);
@@ -287,13 +287,13 @@ impl Broker {
             }
             // It was not to be tried again, so nobody hears of it.
             Verdict::Retry(_) | Verdict::Dead if tracked.cancelled => {
-                self.enter_error(now, &message, &outcome, None);
+                self.enter_after(now, &message, LogState::Error, &outcome, None);
                 self.cancelled(now, id);
             }
             Verdict::Retry(wait) => {
                 tracked.retried += 1;
                 let due = now + wait;
-                self.enter_error(now, &message, &outcome, Some(due));
+                self.enter_after(now, &message, LogState::Error, &outcome, Some(due));
                 self.enter(now, &message, LogState::Retry);
                 self.call_back(now, message.callback.as_ref(), &report, None);
                 let waiting = Record::Waiting { message: id.clone(), retried: retried + 1, due };
@@ -301,7 +301,7 @@ impl Broker {
                 self.wait_until(due, id);
             }
             Verdict::Dead => {
-                self.enter_error(now, &message, &outcome, None);
+                self.enter_after(now, &message, LogState::Error, &outcome, None);
                 self.enter(now, &message, LogState::Failed);
                 let dlq_id = self.dead_letters.add(now, message.clone(), outcome.clone());
                 self.call_back(now, message.callback.as_ref(), &report, None);
@@ -358,15 +358,16 @@ impl Broker {
         self.note(Entry { time: now, message, state, outcome: None, next_attempt: None });
     }
 
-    fn enter_error(
+    fn enter_after(
         &mut self,
         now: Millis,
         message: &Arc<Message>,
+        state: LogState,
         outcome: &Arc<Outcome>,
         next_attempt: Option<Millis>,
     ) {
         let (message, outcome) = (message.clone(), Some(outcome.clone()));
-        self.note(Entry { time: now, message, state: LogState::Error, outcome, next_attempt });
+        self.note(Entry { time: now, message, state, outcome, next_attempt });
     }
 
     fn note(&mut self, entry: Entry) {

@@ -8,6 +8,7 @@ mod deliver;
 mod destination;
 mod faults;
 mod isolation;
+mod page;
 mod publish;
 mod reads;
 mod refusals;
