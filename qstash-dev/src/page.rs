@@ -38,12 +38,16 @@ files! {
     "/assets/style.css": STYLE "style.css",
     "/assets/icon.svg": IMAGE "icon.svg",
     "/assets/app.js": SCRIPT "app.js",
+    "/assets/body.js": SCRIPT "body.js",
     "/assets/connection.js": SCRIPT "connection.js",
+    "/assets/detail.js": SCRIPT "detail.js",
     "/assets/dom.js": SCRIPT "dom.js",
     "/assets/format.js": SCRIPT "format.js",
     "/assets/list.js": SCRIPT "list.js",
     "/assets/marks.js": SCRIPT "marks.js",
     "/assets/messages.js": SCRIPT "messages.js",
+    "/assets/notices.js": SCRIPT "notices.js",
+    "/assets/sections.js": SCRIPT "sections.js",
 }
 
 /// The file at this path, if there is one.

@@ -26,7 +26,9 @@ export function setToken(text) {
   sessionStorage.setItem(STORED, text);
 }
 
-export class Unauthorized extends Error {}
+export class Unauthorized extends Error {
+  name = "Unauthorized";
+}
 
 async function request(method, path, options = {}) {
   const answer = await fetch(path, {

@@ -28,7 +28,7 @@ const chosen = { kind: "all", page: 0, message: undefined };
 function choose(change) {
   Object.assign(chosen, { page: 0 }, change);
   drawList();
-  if ("page" in change) rows.scrollIntoView({ block: "start" });
+  list.scrollTop = 0;
 }
 
 export function searchFor(words) {
@@ -36,6 +36,11 @@ export function searchFor(words) {
   choose({ kind: "all" });
 }
 
+export function focusSearch() {
+  search.focus();
+}
+
+// Marks the message that is shown beside the list.
 export function markMessage(id) {
   chosen.message = id;
   drawList();
