@@ -118,7 +118,7 @@ setInterval(() => {
   drawSoon();
 }, 1000);
 setInterval(() => {
-  if (!document.hidden && place !== "messages") refreshSoon();
+  if (!document.hidden && state === "live") refreshSoon();
 }, 2000);
 
 // The connection.

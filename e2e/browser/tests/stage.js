@@ -1,5 +1,6 @@
 // What the tests play on: the built server, a destination, a browser. Everything is on loopback, on ports of its own.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,6 +8,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import readline from "node:readline";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -17,6 +19,8 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+for (const name of ["CHROMIUM", "QSTASH_DEV"]) assert.ok(process.env[name], `${name} names a program; see run`);
 
 export const TOKEN = "token-of+the/page%25==";
 
@@ -126,11 +130,61 @@ export class Destination {
   }
 }
 
-export async function startBrowser() {
+// With a profile of its own, which is gone when it is closed.
+export async function startBrowser(...flags) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM,
     headless: true,
     chromiumSandbox: false,
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
   });
+}
+
+let browser;
+
+// A test's own server, destination and page. Whatever the page complains about fails the test.
+export async function setUp(t, options = {}) {
+  browser ??= await startBrowser();
+  const server = await Server.start();
+  const destination = await Destination.start();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(60_000);
+  const complaints = [];
+  context.on("weberror", (error) => complaints.push(`error: ${error.error()}`));
+  context.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    return dialog.dismiss();
+  });
+  context.on("console", (message) => {
+    if (message.type() === "error" && !/Failed to load resource/.test(message.text())) complaints.push(`console: ${message.text()}`);
+  });
+  t.after(async () => {
+    await context.close();
+    await destination.stop();
+    await server.stop();
+    assert.deepEqual(complaints, []);
+  });
+  return { server, destination, context, complaints, page: await context.newPage() };
+}
+
+// Opens the page as the link does that the program prints.
+export async function open(page, server, place = "") {
+  await page.goto(server.link);
+  await page.getByRole("status").getByText("live").waitFor();
+  if (place) await page.goto(`${server.url}/${place}`);
+}
+
+export function row(page, text) {
+  return page.locator(".row").filter({ hasText: text });
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+}
+
+const SCREENSHOTS = fileURLToPath(new URL("../screenshots/", import.meta.url));
+
+// Keeps what the page looks like, to be looked at.
+export async function keep(page, name) {
+  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
 }
