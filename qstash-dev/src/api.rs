@@ -25,9 +25,10 @@ use crate::{
     fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
+    page,
     query::percent_decoded,
     reply::{Refusal, Reply},
-    routes::{batch, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
+    routes::{batch, dev, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
     worker::Handle,
 };
 
@@ -183,11 +184,21 @@ impl Service {
     ) -> Result<Reply, Refusal> {
         let (head, body) = request.into_parts();
         self.gate.admit_anybody(&head)?;
+        if offer == Offer::Everything
+            && let Some(file) = page::file(&head)
+        {
+            return file;
+        }
         self.gate.check_origin(&head.headers)?;
         if cors::is_preflight(&head) && self.gate.guest(&head.headers).is_some() {
             return Ok(cors::preflight(&head.headers));
         }
         let api = self.gate.admit(&head)?;
+        if offer == Offer::Everything
+            && let Some(path) = head.uri.path().strip_prefix("/dev/")
+        {
+            return dev::answer(api, &head, path).await;
+        }
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };

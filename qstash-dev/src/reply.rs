@@ -4,19 +4,19 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{broker::Refused, store::NotKept, worker::Gone};
+use crate::{broker::Refused, feed::Listener, store::NotKept, worker::Gone};
 
-/// An answer.
-pub(crate) type Reply = Response<Full<Bytes>>;
+/// An answer, whole or without end.
+pub(crate) type Reply = Response<Either<Full<Bytes>, Listener>>;
 
 /// An answer in JSON.
 pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Reply {
     let text = serde_json::to_vec(content).expect("texts, numbers and lists of them serialise");
-    let mut reply = Response::new(Full::from(text));
+    let mut reply = whole(text.into());
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
@@ -24,7 +24,12 @@ pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Reply {
 
 /// An answer without content.
 pub(crate) fn empty() -> Reply {
-    Response::new(Full::default())
+    whole(Bytes::new())
+}
+
+/// An answer with this content.
+pub(crate) fn whole(content: Bytes) -> Reply {
+    Response::new(Either::Left(Full::new(content)))
 }
 
 /// Why a call is not answered as its caller hoped.

@@ -8,7 +8,7 @@ use crate::broker::Entry;
 pub(crate) fn entry(entry: &Entry) {
     let (state, message) = (&entry.state, &*entry.message);
     let (id, method, url) = (&message.id, &message.method, without_secrets(message.url.as_str()));
-    match (&entry.outcome, entry.next_attempt) {
+    match (entry.outcome.as_ref().filter(|_| *state == LogState::Error), entry.next_attempt) {
         (Some(outcome), Some(next)) => {
             let wait = entry.time.until(next).as_secs_f64();
             warn!("{state} {id} {method} {url}: {outcome}, next attempt in {wait:.1} s");

@@ -19,6 +19,7 @@ use crate::{
     broker::{Answer, AttemptId, Broker, CallId, Command, Effect, Event, Millis, Outcome},
     clock::Clock,
     deliver::Courier,
+    feed::{Feed, Listener},
     reply::Refusal,
     store::{Memory, NotKept, Store},
     trace,
@@ -51,6 +52,7 @@ pub(crate) struct Worker {
     settling: Vec<oneshot::Sender<()>>,
     /// Who waits until a message enters a state.
     watchers: Vec<(String, LogState, oneshot::Sender<()>)>,
+    feed: Feed,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ struct Advance {
 enum Request {
     Call(Box<Command>, oneshot::Sender<Result<Answer, Refusal>>),
     Look(Box<dyn FnOnce(&Broker) + Send>),
+    Listen(oneshot::Sender<Option<Listener>>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
     WaitFor(String, LogState, oneshot::Sender<()>),
@@ -104,6 +107,11 @@ impl Handle {
             }))
         })
         .await
+    }
+
+    /// Listens to the feed, unless too many do already.
+    pub(crate) async fn listen(&self) -> Result<Option<Listener>, Gone> {
+        self.ask(Request::Listen).await
     }
 
     pub(crate) async fn advance(&self, span: Duration, patience: Duration) -> Result<(), Gone> {
@@ -155,6 +163,7 @@ impl Worker {
             advances: VecDeque::new(),
             settling: Vec::new(),
             watchers: Vec::new(),
+            feed: Feed::default(),
         };
         tasks.spawn(worker.run(requests));
         Handle(sender)
@@ -194,11 +203,18 @@ impl Worker {
                 self.handle(Event::Call { call, command });
             }
             Request::Look(look) => look(&self.broker),
+            Request::Listen(listener) => {
+                let _ = listener.send(self.feed.listen(&self.broker, self.clock.now()));
+            }
             Request::Advance { span, patience, done } => {
                 let target = self.clock.now() + span;
                 self.advances.push_back(Advance { target, since: Instant::now(), patience, done });
             }
-            Request::Finish => self.courier = None,
+            Request::Finish => {
+                self.courier = None;
+                // A page would listen for ever.
+                self.feed = Feed::default();
+            }
             Request::Settle(done) => self.settling.push(done),
             Request::WaitFor(message, state, done) => {
                 if self.broker.has_entered(&message, &state) {
@@ -273,6 +289,7 @@ impl Worker {
             }
             Effect::Log(entry) => {
                 trace::entry(&entry);
+                self.feed.entry(&entry);
                 let entered = |message: &str, state: &LogState| {
                     entry.message.id.as_str() == message && entry.state == *state
                 };
@@ -314,6 +331,7 @@ impl Worker {
                 }
                 _ => {
                     self.clock.skip_to(target);
+                    self.feed.skipped_to(target);
                     let advance = self.advances.pop_front().expect("the loop has seen it");
                     let _ = advance.done.send(());
                 }

@@ -100,27 +100,27 @@ impl Broker {
         match verdict {
             Verdict::Delivered => {
                 tracked.stage = Stage::Delivered;
-                self.enter(now, &message, LogState::Delivered);
+                self.enter_after(now, &message, LogState::Delivered, &outcome, None);
                 self.call_back(now, message.callback.as_deref(), &report, None);
                 self.finish(id, RunState::Success);
                 self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
             }
             // It was not to be tried again, so nobody hears of it.
             Verdict::Retry(_) | Verdict::Dead if tracked.cancelled => {
-                self.enter_error(now, &message, &outcome, None);
+                self.enter_after(now, &message, LogState::Error, &outcome, None);
                 self.cancelled(now, id);
             }
             Verdict::Retry(wait) => {
                 tracked.retried += 1;
                 let due = now + wait;
-                self.enter_error(now, &message, &outcome, Some(due));
+                self.enter_after(now, &message, LogState::Error, &outcome, Some(due));
                 self.enter(now, &message, LogState::Retry);
                 self.call_back(now, message.callback.as_deref(), &report, None);
                 self.wait_until(due, id);
                 self.keep_progress(now, id);
             }
             Verdict::Dead => {
-                self.enter_error(now, &message, &outcome, None);
+                self.enter_after(now, &message, LogState::Error, &outcome, None);
                 self.enter(now, &message, LogState::Failed);
                 let dlq_id = self.bury(now, message.clone(), outcome.clone());
                 self.call_back(now, message.callback.as_deref(), &report, None);

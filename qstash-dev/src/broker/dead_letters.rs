@@ -79,6 +79,12 @@ impl Broker {
         self.dead_letters.entries.keys().rev().filter_map(|key| self.dead_letters.show(*key))
     }
 
+    /// The dead letter queue in short, the newest entry first: the message of each, and how its last attempt ended.
+    pub(crate) fn dead_messages(&self) -> impl Iterator<Item = (DlqId, &Message, &Outcome)> {
+        let entries = self.dead_letters.entries.iter().rev();
+        entries.map(|(key, entry)| (id(*key), &*entry.message, &*entry.outcome))
+    }
+
     /// An entry of the dead letter queue.
     pub fn dead_letter(&self, id: &str) -> Option<DeadLetter> {
         self.dead_letters.show(Cursor::parse(id)?)

@@ -25,18 +25,19 @@ pub struct Entry {
     pub message: Arc<Message>,
     /// The state.
     pub state: LogState,
-    /// How the attempt ended, if the message entered the state because one failed.
+    /// How the attempt ended, if the message entered the state because one did.
     pub outcome: Option<Arc<Outcome>>,
     /// When the next attempt is due, if the attempt was not the last one.
     pub next_attempt: Option<Millis>,
 }
 
 impl Entry {
-    /// The entry as the API shows it.
+    /// The entry as the API shows it: the response to an attempt only if it failed.
     pub fn render(&self) -> LogEntry {
         let message = &*self.message;
         let shown = message.record();
-        let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
+        let outcome = self.outcome.as_ref().filter(|_| self.state == LogState::Error);
+        let response = outcome.and_then(|outcome| outcome.response());
         LogEntry {
             time: self.time.into(),
             message_id: shown.message_id,
@@ -45,7 +46,7 @@ impl Entry {
             method: shown.method,
             headers: shown.headers,
             body: shown.body,
-            error: self.outcome.as_ref().map(ToString::to_string),
+            error: outcome.map(ToString::to_string),
             next_delivery_time: self.next_attempt.map(Into::into),
             url_group: shown.url_group,
             endpoint: shown.endpoint,
@@ -108,7 +109,12 @@ impl Log {
 impl Broker {
     /// The log, the newest entry first.
     pub fn log(&self) -> impl Iterator<Item = LogEntry> {
-        self.log.entries.iter().rev().map(Entry::render)
+        self.entries().map(Entry::render)
+    }
+
+    /// The log as it is kept, the newest entry first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.log.entries.iter().rev()
     }
 
     /// A page of the log, the newest entry first, and where it ends if another one follows.
@@ -154,15 +160,16 @@ impl Broker {
         self.note(Entry { time: now, message, state, outcome: None, next_attempt: None });
     }
 
-    pub(super) fn enter_error(
+    pub(super) fn enter_after(
         &mut self,
         now: Millis,
         message: &Arc<Message>,
+        state: LogState,
         outcome: &Arc<Outcome>,
         next_attempt: Option<Millis>,
     ) {
         let (message, outcome) = (message.clone(), Some(outcome.clone()));
-        self.note(Entry { time: now, message, state: LogState::Error, outcome, next_attempt });
+        self.note(Entry { time: now, message, state, outcome, next_attempt });
     }
 
     fn note(&mut self, entry: Entry) {

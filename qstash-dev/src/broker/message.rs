@@ -57,6 +57,8 @@ pub struct Message {
     pub queue: Option<QueueName>,
     /// The schedule that has produced the message.
     pub schedule_id: Option<ScheduleId>,
+    /// The message that this one reports about, if it is a callback.
+    pub source: Option<MessageId>,
     /// The address that the message was published from.
     pub caller_ip: IpAddr,
     /// When the message was accepted.
@@ -98,6 +100,7 @@ impl Message {
             max_retries: target.settings.retries.unwrap_or(self.max_retries),
             // The report holds what the source wants hidden.
             redaction: self.redaction.clone().map(Redaction::and_body),
+            source: Some(self.id.clone()),
             ..Self::new(id, now, target.url.clone(), settings, Some(json), body, self.caller_ip)
         }
     }
@@ -167,6 +170,7 @@ impl Message {
             endpoint: None,
             queue: None,
             schedule_id: None,
+            source: None,
             caller_ip,
             created_at: now,
             not_before: now,

@@ -1,6 +1,7 @@
 //! One file per resource of the API.
 
 pub(crate) mod batch;
+pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod flow_control;
 pub(crate) mod keys;

@@ -12,6 +12,7 @@ mod ending;
 mod faults;
 mod isolation;
 mod outgoing;
+mod page;
 mod publish;
 mod reads;
 mod refusals;

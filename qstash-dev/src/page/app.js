@@ -1,0 +1,267 @@
+// The page: where the reader is, the connection, and what is drawn when.
+
+import { call, hasToken, listen, setToken } from "./connection.js";
+import { concernsDetail, deadLettersChanged, detail, refreshDetail, showMessage } from "./detail.js";
+import { arrange, element } from "./dom.js";
+import { count, span } from "./format.js";
+import { drawList, focusSearch, list, markMessage, searchFor } from "./list.js";
+import { tick } from "./marks.js";
+import { clockIsAhead, forgetAll, messages, now, setClock, setDeadLetters, take } from "./messages.js";
+import { afterAct, notify } from "./notices.js";
+import { TITLES, refreshSection, sectionView } from "./sections.js";
+
+const view = document.getElementById("view");
+const connection = document.getElementById("connection");
+const clock = document.getElementById("clock");
+
+// Where the reader is.
+
+const tabs = new Map();
+for (const [name, title] of [["messages", "Messages"], ...Object.entries(TITLES)]) {
+  const badge = element("span", { class: "badge", hidden: true });
+  const link = element("a", { href: `#/${name}` }, title, badge);
+  document.getElementById("tabs").append(link);
+  tabs.set(name, { link, badge });
+}
+
+let place = "messages";
+
+function go() {
+  const [path, words] = location.hash.replace(/^#\//, "").split("?");
+  const [name, id] = path.split("/").map(decoded);
+  place = tabs.has(name) ? name : "messages";
+  for (const [name, { link }] of tabs) {
+    if (name === place) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const message = place === "messages" && id ? id : undefined;
+  view.classList.toggle("split", message !== undefined);
+  markMessage(message);
+  if (place !== "messages") arrange(view, [sectionView(place)]);
+  else arrange(view, message ? [list, detail] : [list]);
+  if (words !== undefined) {
+    searchFor(decoded(words));
+    history.replaceState(null, "", `#/${path}`);
+  }
+  guarded(() => showMessage(message));
+  guarded(refresh);
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+// What is drawn, and when.
+
+let drawing = false;
+
+// Draws soon: once for everything that comes in at about the same time.
+function drawSoon() {
+  if (drawing || asking) return;
+  drawing = true;
+  setTimeout(() => {
+    drawing = false;
+    draw();
+  }, 50);
+}
+
+function draw() {
+  if (place === "messages") drawList();
+  tabs.get("messages").badge.textContent = count(messages.size);
+  tabs.get("messages").badge.hidden = messages.size === 0;
+  const ahead = clockIsAhead();
+  clock.hidden = Math.abs(ahead) < 2000;
+  clock.textContent = `clock ${span(Math.abs(ahead))} ${ahead > 0 ? "ahead" : "behind"}`;
+}
+
+// What the feed does not tell is read anew, from time to time and when something has happened.
+async function refresh() {
+  const letters = await refreshSection("dead");
+  setDeadLetters(letters);
+  deadLettersChanged();
+  const { badge } = tabs.get("dead");
+  badge.textContent = count(letters.length);
+  badge.hidden = letters.length === 0;
+  badge.classList.add("alarm");
+  if (place !== "messages" && place !== "dead") await refreshSection(place);
+  drawSoon();
+}
+
+// At most one refresh runs at a time, and one more if something happened meanwhile.
+function once(work) {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await guarded(work);
+      await wait(200);
+    }
+    running = false;
+  };
+}
+
+const refreshSoon = once(refresh);
+const refreshDetailSoon = once(refreshDetail);
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+setInterval(() => {
+  tick();
+  drawSoon();
+}, 1000);
+setInterval(() => {
+  if (!document.hidden && state === "live") refreshSoon();
+}, 2000);
+
+// The connection.
+
+let live = new AbortController();
+
+// Follows the feed for as long as the page is looked at. Whenever it begins, it tells the past again.
+async function follow() {
+  for (;;) {
+    live = new AbortController();
+    try {
+      await listen(live.signal, hand);
+      setConnection("lost");
+    } catch (error) {
+      if (error.name === "Unauthorized") await askForToken(error.message);
+      else if (!live.signal.aborted) setConnection("lost");
+    }
+    // Browsers keep few connections to one server, and pages that nobody looks at would hold them.
+    if (document.hidden) await becomesVisible();
+    await wait(500);
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) live.abort();
+});
+
+function becomesVisible() {
+  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
+const TEXTS = { connecting: "connecting", live: "live", lost: "connection lost, trying again" };
+let state = "connecting";
+
+function setConnection(next) {
+  if (state === "lost" && next === "live") notify("Connected again.");
+  state = next;
+  connection.className = `connection ${state}`;
+  connection.textContent = TEXTS[state];
+}
+
+function hand(lines) {
+  let isPast = false;
+  let failed = false;
+  for (const line of lines) {
+    if (line.past !== undefined) {
+      forgetAll();
+      isPast = true;
+    }
+    if (line.now !== undefined) setClock(line.now);
+    else {
+      // Time may be skipped while things happen.
+      if (line.time > now() + 1000) setClock(line.time);
+      take(line);
+      failed ||= line.state === "FAILED";
+      if (concernsDetail(line)) refreshDetailSoon();
+    }
+  }
+  if (isPast) {
+    setConnection("live");
+    refreshDetailSoon();
+  }
+  if (isPast || failed || place !== "messages") refreshSoon();
+  drawSoon();
+}
+
+afterAct(() => {
+  refreshSoon();
+  refreshDetailSoon();
+});
+
+async function guarded(work) {
+  try {
+    await work();
+  } catch (error) {
+    // That the connection is lost, or the token wrong, is told where the feed is read.
+    if (error.name !== "Unauthorized" && !(error instanceof TypeError)) notify(error.message, "problem");
+  }
+}
+
+// The token.
+
+let asking = false;
+
+// Asks until a token is given that the server knows.
+async function askForToken(problem) {
+  asking = true;
+  for (;;) {
+    setToken(await answerTo(problem));
+    try {
+      await call("GET", "/dev/dlq");
+      break;
+    } catch (error) {
+      problem = error.message;
+    }
+  }
+  asking = false;
+  go();
+}
+
+function answerTo(problem) {
+  const field = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  return new Promise((resolve) => {
+    const form = element("form", {
+      class: "ask",
+      onsubmit: (event) => {
+        event.preventDefault();
+        resolve(field.value.trim());
+      },
+    },
+      element("h2", {}, "Which token?"),
+      element("p", { class: "soft" }, "Open the link that qstash-dev printed when it started, or enter the value of QSTASH_TOKEN."),
+      element("label", { for: "token" }, "Token"),
+      field,
+      problem && element("p", { class: "problem", role: "alert" }, problem),
+      element("button", { type: "submit", class: "main" }, "Open"));
+    arrange(view, [form]);
+    field.focus();
+  });
+}
+
+// The keyboard.
+
+document.addEventListener("keydown", (event) => {
+  const writes = event.target.closest("input, textarea");
+  if (event.key === "Escape" && view.classList.contains("split")) {
+    const link = list.querySelector("[aria-current]");
+    location.hash = "#/messages";
+    (link ?? list).focus();
+  } else if (event.key === "/" && !writes && place === "messages") {
+    event.preventDefault();
+    focusSearch();
+  }
+});
+
+window.addEventListener("hashchange", () => {
+  if (!asking) go();
+});
+
+async function start() {
+  if (!hasToken()) await askForToken();
+  else go();
+  follow();
+}
+
+start();

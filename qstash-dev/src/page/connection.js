@@ -1,0 +1,70 @@
+// The server: calls of its API, and the feed of what happens there.
+
+const STORED = "token";
+let token = takeToken();
+
+// The link that the program prints carries the token behind the "#", which browsers send to nobody.
+function takeToken() {
+  const given = /^#token=(.+)$/.exec(location.hash);
+  if (given) {
+    history.replaceState(null, "", location.pathname);
+    try {
+      sessionStorage.setItem(STORED, decodeURIComponent(given[1]));
+    } catch {
+      sessionStorage.setItem(STORED, given[1]);
+    }
+  }
+  return sessionStorage.getItem(STORED);
+}
+
+export function hasToken() {
+  return token !== null;
+}
+
+export function setToken(text) {
+  token = text;
+  sessionStorage.setItem(STORED, text);
+}
+
+export class Unauthorized extends Error {
+  name = "Unauthorized";
+}
+
+async function request(method, path, options = {}) {
+  const answer = await fetch(path, {
+    method,
+    ...options,
+    headers: { Authorization: `Bearer ${token}` },
+    cache: "no-store",
+  });
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  let error = text;
+  try {
+    error = JSON.parse(text).error ?? text;
+  } catch {
+    // Then the text says it all.
+  }
+  throw answer.status === 401 ? new Unauthorized(error) : new Error(error || `the server answered ${answer.status}`);
+}
+
+// Calls the API, and returns what it answers.
+export async function call(method, path, body) {
+  const answer = await request(method, path, body === undefined ? {} : { body: JSON.stringify(body) });
+  const text = await answer.text();
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+// Hands on each line of the feed, until the feed ends or the signal says so.
+export async function listen(signal, hand) {
+  const answer = await request("GET", "/dev/feed", { signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    hand(lines.map((line) => JSON.parse(line)));
+  }
+}
