@@ -186,9 +186,17 @@ async fn web_pages_are_not_served() {
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
     let server = DevServer::start().await.unwrap();
-    for target in
-        ["/assets/", "/v2", "/v2/", "/v3/keys", "/v2/unknown", "/v2/keys/x", "//v2/keys", "/v2/messages/a/b", "*"]
-    {
+    for target in [
+        "/assets/",
+        "/v2",
+        "/v2/",
+        "/v3/keys",
+        "/v2/unknown",
+        "/v2/keys/x",
+        "//v2/keys",
+        "/v2/messages/a/b",
+        "*",
+    ] {
         let answer = get(&server, target).send().await;
         assert_eq!(answer.status, 404, "{target}");
         assert!(answer.error().ends_with(" not found"), "{}", answer.error());
