@@ -19,9 +19,10 @@ use tokio::time::timeout;
 use crate::{
     broker::{Delivery, LONGEST_BODY, Outcome, Response},
     compact,
+    connect::Connector,
     fault::{Fault, Faults},
     keyring::Keyring,
-    outgoing::{Connector, Outgoing},
+    outgoing::Outgoing,
     secret,
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct Courier {
 
 impl Courier {
     pub(crate) fn new(keys: Keyring, faults: Faults, outgoing: Arc<Outgoing>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(Connector(outgoing)), keys, faults }
+        Self { client: Client::builder(TokioExecutor::new()).build(Connector::new(outgoing)), keys, faults }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {

@@ -42,21 +42,30 @@
 //!
 //! # Limits
 //!
-//! Only destinations on this machine are called, over plain HTTP: loopback addresses, `localhost` and names below it. No
-//! name is looked up, no proxy is used, no redirect is followed. Calls need the token, a `Host` of this machine, and no
-//! `Origin` but the server's own. Messages and responses have up to 10 MiB; 128 attempts run at the same time; the log
-//! keeps 100,000 entries or 256 MiB of bodies. Everything is in memory.
+//! Only destinations on this machine are called, over plain HTTP: loopback addresses, `localhost` and names below it.
+//! [`map_host`](DevServerBuilder::map_host) has connections for other hosts come here, and
+//! [`allow_internet`](DevServerBuilder::allow_internet) lets them out; with the feature `tls` they may be `https`. No proxy
+//! is used, no redirect is followed. Calls need the token, a `Host` of this machine or an
+//! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
+//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of bodies. Everything is in memory.
 //!
-//! # As a program
+//! # Features
 //!
-//! With the feature `cli`, which is on by default, `qstash-dev` listens on 127.0.0.1:8080, prints the environment that a
-//! client and a receiver need, and logs one line for each event. `qstash-dev --help` tells the rest.
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `cli` | yes | the program: it listens on 127.0.0.1:8080, prints the environment that a client and a receiver need, and logs one line for each event; `qstash-dev --help` tells the rest |
+//! | `tls` | no | calls of `https` destinations |
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod account;
 mod api;
 pub mod broker;
 mod clock;
 mod compact;
+mod connect;
 mod cors;
 mod deliver;
 mod fault;
@@ -73,6 +82,8 @@ mod routes;
 mod secret;
 mod server;
 mod store;
+#[cfg(feature = "tls")]
+mod tls;
 mod trace;
 mod worker;
 

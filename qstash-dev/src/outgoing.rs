@@ -1,20 +1,9 @@
 //! Where connections go: to this machine, unless the owner of the server says otherwise.
 
-use std::{
-    future::Future,
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
-
 use http::{
     Uri,
     uri::{Authority, Scheme},
 };
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, lookup_host};
-use tower_service::Service;
 
 use crate::loopback;
 
@@ -48,10 +37,30 @@ enum Scope {
 
 /// Something to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+pub(crate) struct Place {
     /// In lower case; an IPv6 address is in brackets.
-    host: String,
-    port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Place {
+    /// The host as resolvers and certificates know it.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+}
+
+/// What to connect to, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) place: Place,
+    pub(crate) security: Security,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Security {
+    Plain,
+    Tls,
 }
 
 impl Outgoing {
@@ -79,9 +88,15 @@ impl Outgoing {
 
     /// Where a connection for this URL goes. What is said about a host by name goes before what is said about this
     /// machine, and that before what is said about everything.
-    fn destination(&self, uri: &Uri) -> Result<Place, String> {
-        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
-        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    pub(crate) fn way(&self, uri: &Uri) -> Result<Way, String> {
+        let security = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => Security::Tls,
+            _ => Security::Plain,
+        };
+        let port = uri.port_u16().unwrap_or(match security {
+            Security::Tls => 443,
+            Security::Plain => 80,
+        });
         let host = uri.host().unwrap_or_default().to_ascii_lowercase();
         let is_here = !loopback::addresses(&host).is_empty();
         let place = Place { host, port };
@@ -91,21 +106,16 @@ impl Outgoing {
             .or_else(|| mapped(&Scope::Host(place.host.clone())))
             .or_else(|| mapped(&Scope::Everything).filter(|_| !is_here));
         if let Some(mapping) = mapped {
-            return Ok(mapping.target.clone());
+            return Ok(Way { place: mapping.target.clone(), security: Security::Plain });
         }
-        let host = &place.host;
         if !is_here && self.internet == Internet::Refused {
+            let host = place.host;
             return Err(format!(
                 "{host} is not on this machine; --map-host {host}=http://127.0.0.1:PORT sends its requests here, \
                  --allow-internet lets them out"
             ));
         }
-        if is_https {
-            return Err(format!(
-                "there is no TLS here; --map-host {host}=http://127.0.0.1:PORT does without it"
-            ));
-        }
-        Ok(place)
+        Ok(Way { place, security })
     }
 }
 
@@ -118,40 +128,4 @@ pub(crate) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let is_host = host.starts_with('[') || host.bytes().all(is_name);
     (is_host && whole == text).then(|| (host.to_ascii_lowercase(), port))
-}
-
-/// Connects to where the rules say, whatever the URL says.
-#[derive(Clone, Debug)]
-pub(crate) struct Connector(pub(crate) Arc<Outgoing>);
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let destination = self.0.destination(&uri);
-        Box::pin(async move {
-            let stream = destination.map_err(io::Error::other)?.connect().await?;
-            stream.set_nodelay(true)?;
-            Ok(TokioIo::new(stream))
-        })
-    }
-}
-
-impl Place {
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let here = loopback::addresses(&self.host);
-        let addresses: Vec<_> = if here.is_empty() {
-            let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-            lookup_host((bare, self.port)).await?.collect()
-        } else {
-            here.into_iter().map(|address| (address, self.port).into()).collect()
-        };
-        TcpStream::connect(&*addresses).await
-    }
 }

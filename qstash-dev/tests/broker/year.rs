@@ -252,7 +252,7 @@ impl Year {
             }
         }
         if message.url_group.is_some() && !revived.contains(&message.id) {
-            let default = message.headers.get("x-default").map(|value| value.to_str().unwrap().to_owned());
+            let default = message.headers().get("x-default").map(|value| value.to_str().unwrap().to_owned());
             assert_eq!(
                 default,
                 Some(self.group_default).filter(|&count| count > 0).map(|count| count.to_string())

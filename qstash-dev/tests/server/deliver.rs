@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use qstash_dev::DevServer;
 use qstash_types::{LogEntry, LogState};
+#[cfg(feature = "tls")]
+use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
@@ -31,12 +33,38 @@ async fn reason(server: &DevServer, url: &str) -> String {
     entry.error.unwrap()
 }
 
+#[cfg(not(feature = "tls"))]
 #[tokio::test]
 async fn an_https_destination_is_not_called() {
     let server = DevServer::start().await.unwrap();
-    let expected =
-        "connection failed: there is no TLS here; --map-host localhost=http://127.0.0.1:PORT does without it";
+    let expected = "connection failed: https is the feature `tls`, which is off; \
+                    --map-host localhost=http://127.0.0.1:PORT does without it";
     assert_eq!(reason(&server, "https://localhost/hook").await, expected);
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn an_https_destination_is_asked_for_its_certificate_by_name() {
+    let (greeted, mut greetings) = tokio::sync::mpsc::unbounded_channel();
+    let destination = Destination::serving(move |mut stream| {
+        let greeted = greeted.clone();
+        async move {
+            let kind = stream.read_u8().await.unwrap();
+            let version = stream.read_u16().await.unwrap();
+            let mut hello = vec![0; stream.read_u16().await.unwrap().into()];
+            stream.read_exact(&mut hello).await.unwrap();
+            greeted.send((kind, version, hello)).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        }
+    })
+    .await;
+    let server = DevServer::start().await.unwrap();
+    let url = destination.url("/").replace("http://127.0.0.1", "https://app.localhost");
+    let reason = reason(&server, &url).await;
+    assert!(reason.starts_with("connection failed: received corrupt message"), "{reason}");
+    let (kind, version, hello) = greetings.recv().await.unwrap();
+    assert_eq!((kind, version), (0x16, 0x0301));
+    assert!(hello.windows(13).any(|window| window == b"app.localhost"));
 }
 
 #[tokio::test]
