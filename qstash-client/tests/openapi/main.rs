@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod calls;
+mod capabilities;
 mod description;
 mod sample;
 mod server;
