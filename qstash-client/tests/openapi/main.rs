@@ -34,7 +34,7 @@ fn omissions() -> BTreeMap<&'static str, &'static str> {
 }
 
 fn listed(difference: &BTreeSet<&str>) -> String {
-    difference.iter().map(|fact| format!("\n  {fact}")).collect()
+    difference.iter().fold(String::new(), |list, fact| list + "\n  " + fact)
 }
 
 #[tokio::test]
