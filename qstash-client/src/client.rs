@@ -86,11 +86,7 @@ impl Client {
     pub(crate) async fn deliver(&self, mut parts: MessageParts) -> Result<Published, Error> {
         self.complete(&mut parts)?;
         let own_id = parts.own_id == OwnId::Added;
-        let call = match parts.options.queue.take() {
-            Some(queue) => Call::delivering(&["enqueue", queue.as_str()], parts)?,
-            None => Call::delivering(&["publish"], parts)?,
-        };
-        let published = self.call(call, Published::decode).await?;
+        let published = self.call(Call::handing_over(parts)?, Published::decode).await?;
         Ok(if own_id { published.original() } else { published })
     }
 

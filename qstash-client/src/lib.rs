@@ -89,6 +89,8 @@
 //! | `tracing` | a span `qstash` for each call: method, resource, host of the destination, message id, attempts, status |
 //!
 //! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.
+//!
+#![doc = include_str!("capabilities.md")]
 
 mod api_error;
 mod batch;
@@ -123,6 +125,7 @@ mod signing_keys;
 mod trace;
 mod transport;
 mod url_groups;
+mod webhook;
 
 pub use api_error::{ApiError, RateLimit, RateLimitKind};
 pub use batch::{BatchError, BatchOutcome, FailedMessage};

@@ -5,7 +5,7 @@ mod plan;
 
 use std::{collections::BTreeMap, fmt};
 
-use qstash_types::{DeliveryOptions, ScheduleId, ScheduleRecord};
+use qstash_types::{Cron, DeliveryOptions, ScheduleId, ScheduleRecord};
 
 pub use self::{
     difference::Difference,
@@ -23,7 +23,7 @@ use crate::{
 #[must_use = "a schedule does nothing until it is reconciled"]
 pub struct Schedule {
     id: Result<ScheduleId, InvalidInput>,
-    cron: String,
+    cron: Result<Cron, InvalidInput>,
     message: Message,
     activity: Option<Activity>,
 }
@@ -45,10 +45,10 @@ impl Schedule {
     /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
     pub fn new(
         id: impl TryInto<ScheduleId, Error: fmt::Display>,
-        cron: impl AsRef<str>,
+        cron: impl TryInto<Cron, Error: fmt::Display>,
         message: Message,
     ) -> Self {
-        Self { id: valid("schedule id", id), cron: cron.as_ref().to_owned(), message, activity: None }
+        Self { id: valid("schedule id", id), cron: valid("cron", cron), message, activity: None }
     }
 
     /// Lets the times of the schedule pass.
@@ -90,10 +90,11 @@ impl Schedules {
     ///
     /// Schedules are compared by what they mean, so that a second run finds nothing to do: expression, destination, body,
     /// content type, forwarded headers, method, retries, retry delay, delay, callback URLs, labels, queue, flow control,
-    /// and whether body and headers are redacted. A timeout is compared as far as the server shows it.
+    /// and whether body and headers are redacted. A timeout, and headers that are forwarded to callbacks, are compared as
+    /// far as the server shows them.
     ///
-    /// What the server does not show cannot be compared: the settings of callbacks, the values behind a redaction, and
-    /// headers of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
+    /// What it never shows cannot be compared: other settings of callbacks, the values behind a redaction, and headers
+    /// of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
     /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
     ///
     /// # Errors
@@ -134,7 +135,8 @@ impl Schedules {
                 return Err(refused(&format!("does not start with {prefix}")));
             }
             let inside = |mistake: InvalidInput| mistake.inside(&format!("schedule {id}"));
-            let parts = scheduled(&self.0, id.clone(), &cron, message).map_err(inside)?;
+            let parts =
+                cron.and_then(|cron| scheduled(&self.0, id.clone(), &cron, message)).map_err(inside)?;
             let meaning = difference::meaning(&parts).map_err(inside)?;
             if checked.contains_key(&id) {
                 return Err(refused("occurs twice"));

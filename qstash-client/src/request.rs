@@ -34,6 +34,29 @@ impl Api {
         headers.insert(USER_AGENT, self.user_agent.clone());
         Ok(request)
     }
+
+    /// The call as a URL alone. Its headers are parameters, and so is the token.
+    pub(crate) fn webhook_url(&self, call: &Call) -> Result<String, InvalidInput> {
+        let mut parameters = Vec::new();
+        for (name, value) in &call.headers {
+            let name = name.as_str();
+            let refused = |fault: &str| InvalidInput::new("header", format!("{name} {fault}"));
+            if !name.starts_with("upstash-") || name.contains("-forward-") {
+                return Err(refused("cannot stand in a URL"));
+            }
+            parameters.push((name, str::from_utf8(value.as_bytes()).map_err(|_| refused("is not text"))?));
+        }
+        parameters.sort_unstable();
+        let token = self.authorization.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        parameters.push(("qstash_token", token.expect("a token is text")));
+
+        let mut url = format!("{}{}", self.base_url, call.target);
+        for (name, value) in parameters {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            write!(url, "{separator}{name}={}", encode(value)).expect("text grows without failing");
+        }
+        Ok(url)
+    }
 }
 
 /// One call of the API, independent of the server that it will go to.
@@ -78,6 +101,14 @@ impl Call {
             _ => None,
         };
         Ok(call)
+    }
+
+    /// A call that publishes a message, or enqueues it.
+    pub(crate) fn handing_over(mut message: MessageParts) -> Result<Self, InvalidInput> {
+        match message.options.queue.take() {
+            Some(queue) => Self::delivering(&["enqueue", queue.as_str()], message),
+            None => Self::delivering(&["publish"], message),
+        }
     }
 
     /// The same call, which must not be repeated once it may have arrived.

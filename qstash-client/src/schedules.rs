@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Method};
-use qstash_types::{ScheduleId, ScheduleRecord, Start, header};
+use http::Method;
+use qstash_types::{Cron, ScheduleId, ScheduleRecord, Start, header};
 use serde::Deserialize;
 
 use crate::{
     Client, Error, InvalidInput, Message,
     client::random_id,
+    draft::valid,
     message::MessageParts,
     request::{Call, json, nothing},
     resource::Resource,
@@ -50,18 +51,24 @@ impl ScheduleHandle {
     /// Makes the schedule, or replaces all of it: from then on the message is published whenever the expression says so.
     ///
     /// The expression has five fields (minute, hour, day of the month, month, day of the week) in UTC, or in the time
-    /// zone that `CRON_TZ=Europe/Berlin ` before them names. A delay counts from each of these times, and
-    /// [`in_queue`](Message::in_queue) delivers through a queue.
+    /// zone that `CRON_TZ=Europe/Berlin ` before them names: see [`Cron`], which also knows a way for a time zone that
+    /// this version has not heard of. A delay counts from each of these times, and [`in_queue`](Message::in_queue)
+    /// delivers through a queue.
     ///
     /// Headers: `Upstash-Cron`, `Upstash-Schedule-Id`, and those of the message.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. A message with a not-before time or with deduplication is refused before anything is sent. Status
-    /// 412: the account has as many schedules as its plan allows.
-    pub async fn upsert(&self, cron: impl AsRef<str>, message: Message) -> Result<(), Error> {
-        let id = self.0.id.clone()?;
-        put(&self.0.client, scheduled(&self.0.client, id, cron.as_ref(), message)?).await?;
+    /// See [`Error`]. An expression that is none, that never fires or that names an unknown time zone is refused before
+    /// anything is sent, and so is a message with a not-before time or with deduplication. Status 412: the account has as
+    /// many schedules as its plan allows.
+    pub async fn upsert(
+        &self,
+        cron: impl TryInto<Cron, Error: fmt::Display>,
+        message: Message,
+    ) -> Result<(), Error> {
+        let (id, cron) = (self.0.id.clone()?, valid("cron", cron)?);
+        put(&self.0.client, scheduled(&self.0.client, id, &cron, message)?).await?;
         Ok(())
     }
 
@@ -119,9 +126,14 @@ impl Schedules {
     /// # Errors
     ///
     /// As [`ScheduleHandle::upsert`].
-    pub async fn create(&self, cron: impl AsRef<str>, message: Message) -> Result<ScheduleId, Error> {
+    pub async fn create(
+        &self,
+        cron: impl TryInto<Cron, Error: fmt::Display>,
+        message: Message,
+    ) -> Result<ScheduleId, Error> {
         let id = ScheduleId::new(random_id()).expect("hexadecimal digits are a legal id");
-        put(&self.0, scheduled(&self.0, id, cron.as_ref(), message)?).await
+        let cron = valid("cron", cron)?;
+        put(&self.0, scheduled(&self.0, id, &cron, message)?).await
     }
 
     /// Reads all schedules.
@@ -138,7 +150,7 @@ impl Schedules {
 pub(crate) fn scheduled(
     client: &Client,
     id: ScheduleId,
-    cron: &str,
+    cron: &Cron,
     message: Message,
 ) -> Result<MessageParts, InvalidInput> {
     let mut parts = message.finish()?;
@@ -150,15 +162,9 @@ pub(crate) fn scheduled(
     }
     client.inner.defaults.fill(&mut parts);
     parts.options.schedule_id = Some(id);
-    parts.headers.insert(header::CRON, cron_value(cron)?);
+    let cron = cron.to_string().parse().expect("an expression is made of visible characters");
+    parts.headers.insert(header::CRON, cron);
     Ok(parts)
-}
-
-fn cron_value(cron: &str) -> Result<HeaderValue, InvalidInput> {
-    match cron.trim() {
-        "" => Err(InvalidInput::new("cron", "the expression is empty")),
-        cron => cron.parse().map_err(|fault| InvalidInput::new("cron", fault)),
-    }
 }
 
 /// Sends what [`scheduled`] has made.

@@ -31,3 +31,4 @@ mod tracing;
 mod transport;
 mod url_groups;
 mod verbs;
+mod webhook;

@@ -297,6 +297,22 @@ async fn redacted_values_are_taken_for_the_wanted_ones() {
 }
 
 #[tokio::test]
+async fn headers_of_callbacks_are_compared_as_far_as_they_are_shown() {
+    let target = || CallbackTarget::to("https://h/cb").forward("x-a", "1").forward("x-b", "2");
+    let both = || Message::to("https://h/x").callback(target()).failure_callback(target());
+    let mut there = record("own-a");
+    there["callback"] = "https://h/cb".into();
+    there["failureCallback"] = "https://h/cb".into();
+    assert_eq!(differences(&there, both()).await, [""; 0]);
+    there["callbackHeader"] = json!({"X-A": ["1"], "Upstash-Retries": ["3"]});
+    there["failureCallbackHeader"] = json!({"X-A": ["REDACTED:0a"], "X-B": ["2"]});
+    assert_eq!(differences(&there, both()).await, [""; 0]);
+    there["callbackHeader"] = json!({"X-A": ["secret"]});
+    there["failureCallbackHeader"] = json!({"X-A": ["1"], "X-B": ["2", "2"]});
+    assert_eq!(differences(&there, both()).await, ["callback header X-A", "failure callback header X-B"]);
+}
+
+#[tokio::test]
 async fn headers_of_the_call_that_are_delivered_as_well_are_no_difference() {
     let mut there = record("own-a");
     there["header"] = json!({"User-Agent": ["x"], "X-A": ["1"]});

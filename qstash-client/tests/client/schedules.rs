@@ -89,7 +89,9 @@ async fn what_a_schedule_cannot_do_is_refused_before_anything_is_sent() {
         ("nightly", "0 4 * * *", message().deduplicate_by_content(), "deduplication"),
         ("nightly", "0 4 * * *", Message::to("h"), "destination"),
         ("nightly", " ", message(), "cron"),
-        ("nightly", "0 4\n* * *", message(), "cron"),
+        ("nightly", "0 25 * * *", message(), "cron"),
+        ("nightly", "0 0 30 2 *", message(), "cron"),
+        ("nightly", "CRON_TZ=Mars/Base 0 4 * * *", message(), "cron"),
         ("", "0 4 * * *", message(), "schedule id"),
         ("..", "0 4 * * *", message(), "schedule id"),
     ];

@@ -85,18 +85,18 @@ pub(crate) static ALL: &[Call] = &calls! {
     client: client.url_group("g").remove([URL]).await?;
     client: client.url_group("g").remove_named(["e"]).await?;
 
-    client: page("messages", client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s")
+    client: page("messages", &client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s")
         .response_status(500).label("l").caller_ip(ADDRESS).from(SystemTime::now()).until(SystemTime::now())
         .count(NonZeroU32::MIN).cursor("1-0").list().await?);
-    client: deleted(client.dlq().ids(["1-0"]).delete().await?);
-    client: deleted(client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s").response_status(500)
+    client: deleted(&client.dlq().ids(["1-0"]).delete().await?);
+    client: deleted(&client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s").response_status(500)
         .label("l").flow_control_key("k").caller_ip(ADDRESS).from(SystemTime::now()).until(SystemTime::now())
         .count(NonZeroU32::MIN).cursor("1-0").delete().await?);
     client: client.dead_letter("1-0").get().await?;
     client: client.dead_letter("1-0").delete().await?;
     client: client.dead_letter("1-0").retry(&MessageOptions::new()).await?;
-    client: page("responses", client.dlq().ids(["1-0"]).retry(&MessageOptions::new()).await?);
-    client: page("responses", client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s")
+    client: page("responses", &client.dlq().ids(["1-0"]).retry(&MessageOptions::new()).await?);
+    client: page("responses", &client.dlq().message("msg_1").url(URL).url_group("g").queue("q").schedule("s")
         .response_status(500).label("l").flow_control_key("k").caller_ip(ADDRESS).from(SystemTime::now())
         .until(SystemTime::now()).retry(&MessageOptions::new()).await?);
 
@@ -112,7 +112,7 @@ pub(crate) static ALL: &[Call] = &calls! {
     client: keys(&client.signing_keys().get().await?);
     client: keys(&client.signing_keys().rotate().await?);
 
-    client: page("logs", client.logs().message("msg_1").state(LogState::Error).url(URL).url_group("g").queue("q")
+    client: page("logs", &client.logs().message("msg_1").state(LogState::Error).url(URL).url_group("g").queue("q")
         .schedule("s").label("l").from(SystemTime::now()).until(SystemTime::now()).count(NonZeroU32::MIN).cursor("1-0")
         .list().await?);
 };
@@ -160,7 +160,7 @@ async fn batch(client: Client) -> Result<Value, Failure> {
     }
 }
 
-fn page<T: Serialize>(items: &str, page: Page<T>) -> Value {
+fn page<T: Serialize>(items: &str, page: &Page<T>) -> Value {
     json!({ items: page.items, "cursor": page.cursor })
 }
 
@@ -171,7 +171,7 @@ fn schedule(schedule: &ScheduleRecord) -> Value {
     fields
 }
 
-fn deleted(deleted: Deleted) -> Value {
+fn deleted(deleted: &Deleted) -> Value {
     json!({ "deleted": deleted.deleted, "cursor": deleted.cursor })
 }
 

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod calls;
+mod capabilities;
 mod description;
 mod sample;
 mod server;
@@ -33,7 +34,7 @@ fn omissions() -> BTreeMap<&'static str, &'static str> {
 }
 
 fn listed(difference: &BTreeSet<&str>) -> String {
-    difference.iter().map(|fact| format!("\n  {fact}")).collect()
+    difference.iter().fold(String::new(), |list, fact| list + "\n  " + fact)
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ impl Choice {
 fn text(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
     let mut text: String = letters[..1].to_uppercase() + &letters[1..];
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('x');
     }
     text

@@ -1,0 +1,50 @@
+//! Publishing for callers that can do nothing but call a URL.
+
+use qstash_types::Deduplication;
+
+use crate::{Client, InvalidInput, Message, message::OwnId, request::Call};
+
+impl Client {
+    /// A URL that publishes, or enqueues, whatever is sent to it by `POST`: for the webhooks of a service that knows
+    /// nothing of QStash.
+    ///
+    /// The message says how each of them is delivered. Its body is that of the caller, and so are the headers of
+    /// [`Message::forward_all_headers`].
+    ///
+    /// ```
+    /// use qstash_client::{Client, Message};
+    ///
+    /// let client = Client::new("https://qstash.upstash.io", "secret")?;
+    /// let url = client.webhook_url(Message::to("https://api.example.com/hook?a=1").retries(5).forward_all_headers())?;
+    /// assert_eq!(
+    ///     url,
+    ///     "https://qstash.upstash.io/v2/publish/https://api.example.com/hook?a=1\
+    ///      &upstash-header-forward=true&upstash-retries=5&qstash_token=secret",
+    /// );
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// **The URL contains the token.** Whoever knows it can do with the account whatever the token allows.
+    ///
+    /// Parameters: the names of the headers that a publish sends, and `qstash_token`.
+    ///
+    /// # Errors
+    ///
+    /// Refused is what cannot stand in a URL: a body and its media type, forwarded headers, and a deduplication id, which
+    /// would make duplicates of all messages but the first.
+    pub fn webhook_url(&self, message: Message) -> Result<String, InvalidInput> {
+        let mut parts = message.finish()?;
+        if !parts.body.is_empty() {
+            return Err(InvalidInput::new("body", "a webhook brings its own"));
+        }
+        if let Some(Deduplication::Id(_)) = parts.options.deduplication {
+            return Err(InvalidInput::new(
+                "deduplication id",
+                "every message of a webhook would have the same one",
+            ));
+        }
+        parts.own_id = OwnId::Unwanted;
+        self.complete(&mut parts)?;
+        self.inner.api.webhook_url(&Call::handing_over(parts)?)
+    }
+}
