@@ -90,10 +90,11 @@ impl Schedules {
     ///
     /// Schedules are compared by what they mean, so that a second run finds nothing to do: expression, destination, body,
     /// content type, forwarded headers, method, retries, retry delay, delay, callback URLs, labels, queue, flow control,
-    /// and whether body and headers are redacted. A timeout is compared as far as the server shows it.
+    /// and whether body and headers are redacted. A timeout, and headers that are forwarded to callbacks, are compared as
+    /// far as the server shows them.
     ///
-    /// What the server does not show cannot be compared: the settings of callbacks, the values behind a redaction, and
-    /// headers of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
+    /// What it never shows cannot be compared: other settings of callbacks, the values behind a redaction, and headers
+    /// of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
     /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use qstash_types::ScheduleId;
 use super::{Activity, Difference};
 use crate::{Client, Error, message::MessageParts, schedules::put};
 
-/// What makes the schedules that are there equal to those that are wanted: see [`Schedules::reconcile`].
+/// What makes the schedules that are there equal to those that are wanted: see
+/// [`Schedules::reconcile`](crate::Schedules::reconcile).
 ///
 /// `Display` lists it, a line for each schedule. Neither bodies nor values of headers are shown.
 #[derive(Clone)]

@@ -245,6 +245,7 @@ async fn every_setting_that_the_server_shows_makes_a_difference() {
     }
     for (field, wire, value) in [
         ("cron", "cron", json!("1 4 * * *")),
+        ("retries", "retries", json!(5)),
         ("retry delay", "retryDelayExpression", json!("1000")),
         ("delay", "delay", json!(1)),
         ("callback", "callback", json!("https://h/cb")),
@@ -275,6 +276,16 @@ async fn redacted_values_are_taken_for_the_wanted_ones() {
     let more = Redaction::body().and_all_headers();
     assert_eq!(differences(&there, message().redact(more.clone())).await, ["header X-A"]);
 
+    // What is there in plain text is not redacted yet, unless there is nothing to redact.
+    let mut plain = record("own-a");
+    plain["body"] = "x".into();
+    assert_eq!(
+        differences(&plain, Message::to("https://h/x").body("x").redact(Redaction::body())).await,
+        ["body"]
+    );
+    let empty = Message::to("https://h/x").redact(Redaction::body());
+    assert_eq!(differences(&record("own-a"), empty).await, [""; 0]);
+
     for content_type in ["text/plain", "REDACTED:0c"] {
         let there = json!({
             "scheduleId": "own-a", "cron": "0 4 * * *", "destination": "https://h/x", "createdAt": 1,
@@ -283,6 +294,22 @@ async fn redacted_values_are_taken_for_the_wanted_ones() {
         let message = Message::to("https://h/x").content_type("text/plain").redact(more.clone());
         assert_eq!(differences(&there, message).await, [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn headers_of_callbacks_are_compared_as_far_as_they_are_shown() {
+    let target = || CallbackTarget::to("https://h/cb").forward("x-a", "1").forward("x-b", "2");
+    let both = || Message::to("https://h/x").callback(target()).failure_callback(target());
+    let mut there = record("own-a");
+    there["callback"] = "https://h/cb".into();
+    there["failureCallback"] = "https://h/cb".into();
+    assert_eq!(differences(&there, both()).await, [""; 0]);
+    there["callbackHeader"] = json!({"X-A": ["1"], "Upstash-Retries": ["3"]});
+    there["failureCallbackHeader"] = json!({"X-A": ["REDACTED:0a"], "X-B": ["2"]});
+    assert_eq!(differences(&there, both()).await, [""; 0]);
+    there["callbackHeader"] = json!({"X-A": ["secret"]});
+    there["failureCallbackHeader"] = json!({"X-A": ["1"], "X-B": ["2", "2"]});
+    assert_eq!(differences(&there, both()).await, ["callback header X-A", "failure callback header X-B"]);
 }
 
 #[tokio::test]

@@ -136,9 +136,21 @@ fn a_deleted_schedule_never_fires_and_its_messages_go_on() {
 
 #[test]
 fn a_schedule_hides_what_its_messages_hide() {
-    let headers = [("upstash-redact-fields", "body,header[x-a]"), ("upstash-forward-x-a", "secret")];
+    let headers = [
+        ("upstash-redact-fields", "body,header[x-a]"),
+        ("upstash-forward-x-a", "secret"),
+        ("upstash-callback", "http://127.0.0.1:9/done"),
+        ("upstash-callback-forward-x-a", "secret"),
+    ];
     let sim = with_schedule(publication("http://127.0.0.1:9/", &headers, "secret"));
     let shown = show(&sim);
     assert!(shown["body"].as_str().unwrap().starts_with("REDACTED:"));
     assert!(shown["header"]["X-A"][0].as_str().unwrap().starts_with("REDACTED:"));
+    assert!(shown["callbackHeader"]["X-A"][0].as_str().unwrap().starts_with("REDACTED:"));
+}
+
+#[test]
+fn a_schedule_shows_the_timeout_that_was_asked_for() {
+    assert!(show(&with_schedule(message(&[]))).get("timeout").is_none());
+    assert_eq!(show(&with_schedule(message(&[("upstash-timeout", "3h")])))["timeout"], 3 * 60 * 60);
 }
