@@ -34,8 +34,7 @@ const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
 /// The longest body of a batch.
 const LONGEST_BATCH: usize = 100 * 1024 * 1024;
-/// The most headers, and the longest head.
-const MOST_HEADERS: usize = 256;
+/// The longest head. It has up to 100 headers: room for more would be allocated for each request.
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
@@ -91,7 +90,6 @@ async fn connection(stream: TcpStream, peer: IpAddr, api: Arc<Api>) {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SLOWEST_HEAD)
-            .max_headers(MOST_HEADERS)
             .max_buf_size(LONGEST_HEAD)
             .serve_connection(TokioIo::new(stream), service)
             .await?;

@@ -76,7 +76,7 @@ fn command() -> Result<Command, lexopt::Error> {
     Ok(Command::Serve { port })
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
