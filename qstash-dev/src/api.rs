@@ -37,8 +37,9 @@ const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
 /// The longest body of a batch.
 const LONGEST_BATCH: usize = 100 * 1024 * 1024;
-/// The most headers, and the longest head.
-pub(crate) const MOST_HEADERS: usize = 256;
+/// The most headers of a call; room for more than hyper's own limit would be allocated for each request.
+pub(crate) const MOST_HEADERS: usize = 100;
+/// The longest head.
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
@@ -121,7 +122,6 @@ async fn connection(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SLOWEST_HEAD)
-            .max_headers(MOST_HEADERS)
             .max_buf_size(LONGEST_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);

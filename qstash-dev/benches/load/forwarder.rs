@@ -23,7 +23,7 @@ pub(crate) const ROLE: &str = "forward-to";
 type Sender = Client<HttpConnector, Full<Bytes>>;
 
 /// Serves until it is killed.
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 pub(crate) async fn serve(destination: SocketAddr) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     writeln!(io::stdout(), "http://{}", listener.local_addr()?)?;

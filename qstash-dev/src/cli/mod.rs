@@ -49,7 +49,7 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     start_log(options);
     // Before anybody is told that the server is there, and may want to stop it.

@@ -103,7 +103,8 @@ async fn retry(
     filter: Filter,
     page: Page,
 ) -> Result<(Vec<qstash_types::Receipt>, Option<Cursor>), Refusal> {
-    let mut options = read_options(&control_headers(&call.head.headers, call.query())?)?;
+    let headers = control_headers(&call.head.headers, call.query())?;
+    let mut options = read_options(&headers)?;
     // That of the call describes the filters in its body.
     options.content_type = None;
     match api.worker.call(Command::RetryDeadLetters(filter, page, Box::new(options))).await? {

@@ -1,5 +1,7 @@
 //! Delivery options in the headers and the query of a call.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use qstash_types::{DeliveryOptions, header};
 
@@ -11,13 +13,16 @@ use crate::{
 };
 
 /// The headers of a call with the parameters that stand for headers; a header wins.
-pub(super) fn control_headers(headers: &HeaderMap, query: Option<&str>) -> Result<HeaderMap, Refusal> {
-    let mut controls = headers.clone();
+pub(super) fn control_headers<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+) -> Result<Cow<'a, HeaderMap>, Refusal> {
+    let mut controls = Cow::Borrowed(headers);
     for Pair { name, value, .. } in pairs(query).filter(Pair::is_header) {
         let invalid = || Refusal::bad_request(format!("{name}: cannot be a header"));
         let header = HeaderName::try_from(&name).map_err(|_| invalid())?;
         let value = HeaderValue::try_from(value).map_err(|_| invalid())?;
-        controls.entry(header).or_insert(value);
+        controls.to_mut().entry(header).or_insert(value);
     }
     Ok(controls)
 }

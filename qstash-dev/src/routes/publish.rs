@@ -66,7 +66,12 @@ pub(super) fn assemble(
         return Err(Refusal::bad_request("Upstash-Cron: schedules are created at /v2/schedules"));
     }
     let options = read_options(headers)?;
-    Ok(Publication { destination, options, headers: forwardable(headers), body, caller_ip })
+    let headers = match destination {
+        Destination::Url(_) if !options.forward_all_headers => HeaderMap::new(),
+        // The defaults of a URL group may want them.
+        _ => forwardable(headers),
+    };
+    Ok(Publication { destination, options, headers, body, caller_ip })
 }
 
 /// Reads the destination from the rest of the path and the query, byte for byte.
