@@ -1,8 +1,9 @@
 //! When a schedule fires.
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use proptest::prelude::*;
 use qstash_types::{Cron, InvalidCron};
 
 fn cron(text: &str) -> Cron {
@@ -134,5 +135,23 @@ fn a_time_zone_that_the_database_does_not_know_can_be_named_all_the_same() {
     for name in ["", "a b", "a\nb", "ä"] {
         let refused = cron("0 4 * * *").unchecked_time_zone(name);
         assert_eq!(refused, Err(InvalidCron::TimeZone(name.to_owned())));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_an_expression_fires_in_order_and_reads_back(
+        text in "(CRON_TZ=(UTC|Asia/Kolkata|America/New_York|Pacific/Apia) )?\
+                 ((\\*|\\*/[1-9]|[1-9]|[1-4]-[5-9]|2,3?[0-9]|[0-9*,/-]{2}) ){4}(\\*|[0-7]|mon-fri|\\PC)",
+        seconds in 0_u64..10_000_000_000,
+    ) {
+        if let Ok(cron) = text.parse::<Cron>() {
+            prop_assert_eq!(&cron.to_string().parse::<Cron>().unwrap(), &cron);
+            let mut last = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            for time in cron.after(last).take(3) {
+                prop_assert!(time > last);
+                last = time;
+            }
+        }
     }
 }

@@ -24,6 +24,29 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 #[test]
+fn no_time_is_cut_short_by_the_whole_seconds_of_the_wire() {
+    let moment = Duration::from_nanos(1);
+    let mut settings = Settings::default();
+    settings.timeout = Some(moment);
+    settings.flow_control = Some(FlowControl::new("k").unwrap().rate(1).period(moment));
+    let mut target = CallbackTarget::new(Url::new("https://h").unwrap());
+    target.settings = settings.clone();
+    let mut options = DeliveryOptions::default();
+    options.settings = settings;
+    options.callback = Some(target.clone());
+    options.failure_callback = Some(target);
+    options.start = Some(Start::After(moment));
+    let written = options.to_headers().unwrap();
+    for prefix in ["upstash-", "upstash-callback-", "upstash-failure-callback-"] {
+        assert_eq!(written[format!("{prefix}timeout")], "1s");
+        assert_eq!(written[format!("{prefix}flow-control-value")], "rate=1, period=1s");
+    }
+    assert_eq!(written["upstash-delay"], "1s");
+    options.start = Some(Start::At(SystemTime::UNIX_EPOCH + moment));
+    assert_eq!(options.to_headers().unwrap()["upstash-not-before"], "1");
+}
+
+#[test]
 fn each_option_is_written_as_the_documented_header() {
     let mut options = DeliveryOptions::default();
     options.settings.method = Some(Method::PUT);
