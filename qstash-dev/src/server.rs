@@ -16,7 +16,7 @@ use crate::{
     fault::{Fault, Faults},
     gate::Gate,
     keyring::Keyring,
-    secret,
+    page, secret,
     worker::{Handle, Worker},
 };
 
@@ -62,6 +62,11 @@ impl DevServer {
     /// The base URL of the API, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address of the page for people, such as `http://127.0.0.1:8080/#token=…`. It holds the token.
+    pub fn page_url(&self) -> String {
+        page::link(&self.url, &self.token)
     }
 
     /// The address that the server listens on.
