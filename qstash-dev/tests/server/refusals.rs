@@ -151,7 +151,7 @@ async fn web_pages_are_not_served() {
 async fn unknown_paths_are_not_found() {
     let server = DevServer::start().await.unwrap();
     for target in
-        ["/", "/v2", "/v2/", "/v3/keys", "/v2/unknown", "/v2/keys/x", "//v2/keys", "/v2/messages/a/b", "*"]
+        ["/v2", "/v2/", "/dev", "/v3/keys", "/v2/unknown", "/v2/keys/x", "//v2/keys", "/v2/messages/a/b", "*"]
     {
         let answer = get(&server, target).send().await;
         assert_eq!(answer.status, 404, "{target}");
