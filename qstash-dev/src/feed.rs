@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
-use qstash_types::{EndpointName, FlowControlKey, Label, LogState, QueueName, ScheduleId, UrlGroupName};
+use qstash_types::{
+    EndpointName, FlowControlKey, Label, LogState, MessageId, QueueName, ScheduleId, UrlGroupName,
+};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -101,7 +103,7 @@ fn line(content: &impl Serialize) -> Bytes {
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     time: u64,
-    message_id: &'a str,
+    message_id: &'a MessageId,
     state: &'a LogState,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -127,7 +129,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     flow_control_key: Option<&'a FlowControlKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    callback_of: Option<&'a str>,
+    callback_of: Option<&'a MessageId>,
 }
 
 impl<'a> Line<'a> {
@@ -136,7 +138,7 @@ impl<'a> Line<'a> {
         let outcome = entry.outcome.as_deref();
         Self {
             time: entry.time.since_epoch(),
-            message_id: message.id.as_str(),
+            message_id: &message.id,
             state: &entry.state,
             error: outcome.filter(|_| entry.state == LogState::Error).map(ToString::to_string),
             response_status: outcome
@@ -154,7 +156,7 @@ impl<'a> Line<'a> {
             topic_name: message.url_group.as_ref(),
             endpoint_name: message.endpoint.as_ref(),
             flow_control_key: message.flow_control.as_ref().map(|flow_control| &flow_control.key),
-            callback_of: message.source.as_ref().map(|source| source.as_str()),
+            callback_of: message.source.as_ref(),
         }
     }
 }

@@ -35,6 +35,13 @@
 //! `Retry-After` or a non-retryable error, callbacks, failure callbacks, dead letters, deduplication and redaction work
 //! as they do in the cloud.
 //!
+//! # The page
+//!
+//! `http://127.0.0.1:8080/` shows messages as they move, with their attempts, requests, responses and callbacks, and queues,
+//! schedules and dead letters with buttons to pause, resume, retry and delete. [`DevServer::page_url`] holds the token that
+//! the page asks for otherwise. It loads nothing from elsewhere, and shows whatever messages are made of as text. What it
+//! reads below `/dev` beyond the API of QStash is its own, and may change.
+//!
 //! # Time
 //!
 //! The server has a clock of its own, which [`DevServer::advance`] moves. Tokens are the exception: receivers compare

@@ -50,6 +50,15 @@ files! {
     "/assets/sections.js": SCRIPT "sections.js",
 }
 
+/// The address of the page with the token behind the `#`, which browsers send to nobody.
+pub(crate) fn link(url: &str, token: &str) -> String {
+    let encoded = token.bytes().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    format!("{url}/#token={}", encoded.collect::<String>())
+}
+
 /// The file at this path, if there is one.
 pub(crate) fn file(request: &Parts) -> Option<Result<Reply, Refusal>> {
     let (_, kind, content) = FILES.iter().find(|(path, ..)| *path == request.uri.path())?;

@@ -17,6 +17,7 @@ use crate::{
     account::Account,
     api::{self, Api, Offer, Service},
     fault::{Fault, Faults},
+    page,
     store::Store,
     worker::Handle,
 };
@@ -58,6 +59,11 @@ impl DevServer {
     /// The base URL of the API, such as `http://127.0.0.1:8080`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address of the page for people, such as `http://127.0.0.1:8080/#token=…`. It holds the token.
+    pub fn page_url(&self) -> String {
+        page::link(&self.url, self.token())
     }
 
     /// The address that the server listens on.

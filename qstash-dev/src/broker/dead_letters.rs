@@ -79,10 +79,15 @@ impl Broker {
         self.dead_letters.entries.keys().rev().filter_map(|key| self.dead_letters.show(*key))
     }
 
-    /// The dead letter queue in short, the newest entry first: the message of each, and how its last attempt ended.
-    pub(crate) fn dead_messages(&self) -> impl Iterator<Item = (DlqId, &Message, &Outcome)> {
-        let entries = self.dead_letters.entries.iter().rev();
-        entries.map(|(key, entry)| (id(*key), &*entry.message, &*entry.outcome))
+    /// The newest dead letters: the message of each, how its last attempt ended, and where the list ends if there are more.
+    pub(crate) fn newest_dead_letters(
+        &self,
+        count: usize,
+    ) -> (Vec<(DlqId, &Message, &Outcome)>, Option<Cursor>) {
+        let (keys, cursor) = self.dead_letters.page(&Filter::default(), Page { after: None, count });
+        let entry = |key| (id(key), &self.dead_letters.entries[&key]);
+        let letters = keys.into_iter().map(entry);
+        (letters.map(|(id, entry)| (id, &*entry.message, &*entry.outcome)).collect(), cursor)
     }
 
     /// An entry of the dead letter queue.

@@ -84,8 +84,8 @@ async function refresh() {
   setDeadLetters(letters);
   deadLettersChanged();
   const { badge } = tabs.get("dead");
-  badge.textContent = count(letters.length);
-  badge.hidden = letters.length === 0;
+  badge.textContent = count(letters.messages.length) + (letters.cursor === undefined ? "" : "+");
+  badge.hidden = letters.messages.length === 0;
   badge.classList.add("alarm");
   if (place !== "messages" && place !== "dead") await refreshSection(place);
   drawSoon();

@@ -107,7 +107,7 @@ function facts(message) {
     message.callback && ["Callback", message.callback],
     message.failureCallback && ["Failure callback", message.failureCallback],
     ["Published from", message.callerIP],
-    known && tags(known.shown, searchFor).length > 0 && ["Search", element("span", { class: "tags" }, tags(known.shown, searchFor))],
+    known && tags(known.shown, searchFor).length > 0 && ["Tags", element("span", { class: "tags" }, tags(known.shown, searchFor))],
   ];
   return element("dl", { class: "facts" }, all.filter(Boolean).map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }

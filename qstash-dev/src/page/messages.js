@@ -20,11 +20,13 @@ export function setClock(time) {
   ahead = time - Date.now();
 }
 
-// The messages that are in the dead letter queue, each with the id of its entry there.
+// The messages that are in the dead letter queue, each with the id of its entry there, and how far back we know them.
 let deadLetters = new Map();
+let knownSince = 0;
 
-export function setDeadLetters(list) {
-  deadLetters = new Map(list.map((entry) => [entry.messageId, entry.dlqId]));
+export function setDeadLetters({ messages, cursor }) {
+  deadLetters = new Map(messages.map((entry) => [entry.messageId, entry.dlqId]));
+  knownSince = cursor === undefined ? 0 : Number(cursor.split("-")[0]);
 }
 
 export function deadLetterOf(id) {
@@ -89,7 +91,7 @@ export function standing(message, time) {
     case "DELIVERED":
       return { kind: "delivered", at: since };
     case "FAILED":
-      return { kind: deadLetters.has(message.id) ? "dead" : "failed", at: since };
+      return { kind: deadLetters.has(message.id) || since < knownSince ? "dead" : "failed", at: since };
     default:
       return { kind: "cancelled", at: since };
   }

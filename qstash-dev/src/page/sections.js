@@ -154,10 +154,10 @@ function newView(section) {
 export async function refreshSection(name) {
   sectionView(name);
   const view = views.get(name);
-  const entries = await call("GET", view.section.path);
-  view.entries = entries;
+  const answer = await call("GET", view.section.path);
+  view.entries = answer.messages ?? answer;
   draw(view);
-  return entries;
+  return answer;
 }
 
 function draw(view) {
@@ -194,6 +194,6 @@ function draw(view) {
 }
 
 function row(section, entry) {
-  const cells = Object.entries(section.columns).map(([title, content]) => element("td", { data: { title } }, content(entry)));
+  const cells = Object.entries(section.columns).map(([title, content]) => element("td", { data: { title } }, element("div", {}, content(entry))));
   return element("tr", {}, cells, element("td", { class: "actions" }, section.actions?.(entry)));
 }

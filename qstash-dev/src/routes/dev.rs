@@ -7,6 +7,7 @@ use qstash_types::{Headers, LogState, MessageId, MessageRecord, base64_bytes};
 use serde::Serialize;
 use serde_json::json;
 
+use super::logs::listed;
 use crate::{
     api::Api,
     broker::{Broker, Entry, Millis},
@@ -41,24 +42,21 @@ async fn feed(api: &Api) -> Result<Reply, Refusal> {
 
 /// The dead letters in short, the newest first.
 async fn dead_letters(api: &Api) -> Result<Reply, Refusal> {
-    let list = |broker: &Broker| -> Vec<_> {
-        broker
-            .dead_messages()
-            .take(MOST_DEAD_LETTERS)
-            .map(|(id, message, outcome)| {
-                json!({
-                    "dlqId": id,
-                    "messageId": message.id,
-                    "url": message.url.as_str(),
-                    "method": message.method.as_str(),
-                    "labels": message.labels,
-                    "queueName": message.queue,
-                    "error": outcome.to_string(),
-                })
+    let list = |broker: &Broker| {
+        let (letters, cursor) = broker.newest_dead_letters(MOST_DEAD_LETTERS);
+        let letters = letters.into_iter().map(|(id, message, outcome)| {
+            json!({
+                "dlqId": id,
+                "messageId": message.id,
+                "url": message.url.as_str(),
+                "method": message.method.as_str(),
+                "labels": message.labels,
+                "error": outcome.to_string(),
             })
-            .collect()
+        });
+        listed("messages", letters.collect(), cursor)
     };
-    Ok(json(StatusCode::OK, &api.worker.look(list).await?))
+    Ok(api.worker.look(list).await?)
 }
 
 /// A message, and everything that the log knows about it.

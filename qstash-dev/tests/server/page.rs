@@ -48,6 +48,13 @@ async fn the_page_needs_no_token_and_may_load_nothing_but_its_own_files() {
 }
 
 #[tokio::test]
+async fn the_link_to_the_page_carries_the_token_where_browsers_keep_it() {
+    let server = DevServer::builder().token("a+b/c=%41\"<>").start().await.unwrap();
+    let (url, token) = (server.url(), "a%2Bb%2Fc%3D%2541%22%3C%3E");
+    assert_eq!(server.page_url(), format!("{url}/#token={token}"));
+}
+
+#[tokio::test]
 async fn every_file_that_the_page_names_is_there() {
     let server = DevServer::start().await.unwrap();
     let mut found = vec!["/".to_owned()];
@@ -290,7 +297,7 @@ async fn dead_letters_are_listed_in_short() {
     let id = publish(&server, &destination.url("/")).header("Upstash-Retries", "0").accepted().await;
     server.settled().await;
     let list = get(&server, "/dev/dlq").send().await.json();
-    let [entry] = &list.as_array().unwrap()[..] else { panic!("{list}") };
+    let [entry] = &list["messages"].as_array().unwrap()[..] else { panic!("{list}") };
     assert_eq!((&entry["messageId"], &entry["url"]), (&json!(id), &json!(destination.url("/"))));
     assert_eq!(entry["error"], "the destination answered 500");
     let target = format!("/v2/dlq/retry/{}", entry["dlqId"].as_str().unwrap());

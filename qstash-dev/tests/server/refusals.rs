@@ -188,6 +188,7 @@ async fn unknown_paths_are_not_found() {
     let server = DevServer::start().await.unwrap();
     for target in [
         "/assets/",
+        "/dev",
         "/v2",
         "/v2/",
         "/v3/keys",
