@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     mem,
     sync::Arc,
-    time::Duration,
 };
 
 use qstash_types::{CallbackTarget, DlqId, LogState, MessageId, MessageRecord, duration};
@@ -14,6 +13,7 @@ use super::{
     callback::Report,
     dead_letters::DeadLetters,
     deduplication::Fingerprint,
+    delivered::Delivered,
     due::{Due, Place, Wake},
     flow_control::FlowControls,
     ids::Ids,
@@ -26,8 +26,6 @@ use super::{
 
 /// How many attempts may run at the same time. Messages beyond wait in the order in which they became due.
 pub(super) const MOST_ATTEMPTS: usize = 128;
-/// How long a message can still be read after it was delivered.
-const READABLE_AFTER_DELIVERY: Duration = Duration::from_secs(10);
 
 /// The state of the broker.
 #[derive(Debug)]
@@ -49,6 +47,7 @@ pub struct Broker {
     pub(super) flow_controls: FlowControls,
     pub(super) url_groups: UrlGroups,
     pub(super) schedules: Schedules,
+    pub(super) delivered: Delivered,
     pub(super) dead_letters: DeadLetters,
     pub(super) log: Log,
     /// What the event at hand has brought about so far.
@@ -110,6 +109,7 @@ impl Broker {
             flow_controls: FlowControls::default(),
             url_groups: UrlGroups::default(),
             schedules: Schedules::default(),
+            delivered: Delivered::default(),
             dead_letters: DeadLetters::default(),
             log: Log::default(),
             effects: Vec::new(),
@@ -200,9 +200,7 @@ impl Broker {
                 let limit = duration::to_text(self.messages[&attempt.message].message.timeout);
                 self.conclude(now, &attempt.message, Outcome::Failed(format!("no response within {limit}")));
             }
-            Wake::Forget(message) => {
-                self.messages.remove(&message);
-            }
+            Wake::Forget(message) => self.forget_delivered(&message),
             Wake::CloseWindow(fingerprint) => {
                 self.windows.remove(&fingerprint);
             }
@@ -283,7 +281,7 @@ impl Broker {
                 self.call_back(now, message.callback.as_deref(), &report, None);
                 self.effects.push(Effect::Keep(Record::Delivered(id.clone())));
                 self.finish(id, RunState::Success);
-                self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
+                self.keep_readable(now, &message);
             }
             // It was not to be tried again, so nobody hears of it.
             Verdict::Retry(_) | Verdict::Dead if tracked.cancelled => {
