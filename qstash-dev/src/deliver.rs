@@ -47,7 +47,8 @@ impl Courier {
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
         let outcome = match self.faults.next_of_delivery() {
             None => self.send(delivery, SystemTime::now()).await,
-            Some(fault) => self.send_with(fault, delivery).await,
+            // Apart, since it would make every delivery that is in flight larger.
+            Some(fault) => Box::pin(self.send_with(fault, delivery)).await,
         };
         self.faults.overtaking.notify_waiters();
         outcome.map_or_else(Outcome::Failed, Outcome::Answered)

@@ -1,6 +1,6 @@
 //! Attempts, and what follows from them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use qstash_types::{CallbackTarget, DlqId, LogState, MessageId, RunState, duration};
 
@@ -12,9 +12,6 @@ use super::{
     record::{Kept, Key, Progress},
     verdict::Verdict,
 };
-
-/// How long a message can still be read after it was delivered.
-const READABLE_AFTER_DELIVERY: Duration = Duration::from_secs(10);
 
 /// An attempt that is running.
 #[derive(Debug)]
@@ -103,7 +100,7 @@ impl Broker {
                 self.enter_after(now, &message, LogState::Delivered, &outcome, None);
                 self.call_back(now, message.callback.as_deref(), &report, None);
                 self.finish(id, RunState::Success);
-                self.due.add(now + READABLE_AFTER_DELIVERY, Wake::Forget(id.clone()));
+                self.keep_readable(now, &message);
             }
             // It was not to be tried again, so nobody hears of it.
             Verdict::Retry(_) | Verdict::Dead if tracked.cancelled => {

@@ -13,6 +13,7 @@ use super::{
     attempts::Attempt,
     dead_letters::DeadLetters,
     deduplication::Fingerprint,
+    delivered::Delivered,
     due::{Due, Place, Wake},
     flow_control::FlowControls,
     ids::Ids,
@@ -48,6 +49,7 @@ pub struct Broker {
     pub(super) flow_controls: FlowControls,
     pub(super) url_groups: UrlGroups,
     pub(super) schedules: Schedules,
+    pub(super) delivered: Delivered,
     pub(super) dead_letters: DeadLetters,
     pub(super) log: Log,
     /// What the event at hand has brought about so far.
@@ -112,6 +114,7 @@ impl Broker {
             flow_controls: FlowControls::default(),
             url_groups: UrlGroups::default(),
             schedules: Schedules::default(),
+            delivered: Delivered::default(),
             dead_letters: DeadLetters::default(),
             log: Log::default(),
             effects: Vec::new(),
@@ -187,9 +190,7 @@ impl Broker {
         match wake {
             Wake::Attempt(message) => self.line_up(now, message),
             Wake::TimeOut(attempt) => self.time_out(now, attempt),
-            Wake::Forget(message) => {
-                self.messages.remove(&message);
-            }
+            Wake::Forget(message) => self.forget_delivered(&message),
             Wake::CloseWindow(fingerprint) => {
                 self.windows.remove(&fingerprint);
                 self.forget(Key::Window(*fingerprint));

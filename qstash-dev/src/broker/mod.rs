@@ -37,6 +37,7 @@ mod cancel;
 mod command;
 mod dead_letters;
 mod deduplication;
+mod delivered;
 mod due;
 mod event;
 mod filter;

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use qstash_types::{Destination, InvalidDestination, InvalidUrl, QueueName, header};
 
 use super::options::{control_headers, forwardable, read_options};
@@ -16,7 +16,7 @@ use crate::{
 
 /// `POST /v2/publish/{destination}`
 pub(crate) async fn publish(api: &Api, call: &Call) -> Result<Reply, Refusal> {
-    if call.shape().0 != "POST" {
+    if call.head.method != Method::POST {
         return Err(Refusal::method("POST"));
     }
     send(api, publication(call, &call.rest)?).await
@@ -24,7 +24,7 @@ pub(crate) async fn publish(api: &Api, call: &Call) -> Result<Reply, Refusal> {
 
 /// `POST /v2/enqueue/{queue}/{destination}`
 pub(crate) async fn enqueue(api: &Api, call: &Call) -> Result<Reply, Refusal> {
-    if call.shape().0 != "POST" {
+    if call.head.method != Method::POST {
         return Err(Refusal::method("POST"));
     }
     let (queue, destination) = call.rest.split_once('/').unwrap_or((&call.rest, ""));

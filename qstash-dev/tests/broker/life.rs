@@ -2,8 +2,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
 use http::Method;
-use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Millis, Refused};
+use qstash_dev::broker::{
+    Broker, CallId, Command, Effect, Event, LONGEST_BODY, Millis, Publication, Refused,
+};
 use qstash_types::{LogState, Receipt};
 
 use crate::sim::{START, Sim, answered, answered_with, json, message, publication};
@@ -185,6 +188,23 @@ fn a_delivered_message_stays_readable_for_a_few_seconds() {
     sim.pass(SECOND);
     assert!(sim.broker.message(id.as_str()).is_none());
     assert_eq!(sim.broker.next_due(), None);
+}
+
+#[test]
+fn delivered_messages_are_readable_for_less_time_when_they_take_up_much_memory() {
+    let mut sim = Sim::new();
+    let body = Bytes::from(vec![b'x'; LONGEST_BODY]);
+    let ids: Vec<_> = (0..7)
+        .map(|_| {
+            let id = sim.publish(Publication { body: body.clone(), ..message(&[]) }).message_id;
+            sim.end(answered(200));
+            id
+        })
+        .collect();
+    let is_readable: Vec<_> = ids.iter().map(|id| sim.broker.message(id.as_str()).is_some()).collect();
+    assert_eq!(is_readable, [false, true, true, true, true, true, true]);
+    sim.pass(10 * SECOND);
+    assert!(ids.iter().all(|id| sim.broker.message(id.as_str()).is_none()));
 }
 
 #[test]
