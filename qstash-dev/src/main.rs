@@ -6,6 +6,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     iter,
     net::Ipv4Addr,
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -15,10 +16,11 @@ use qstash_types::{SigningKey, SigningKeys};
 const HELP: &str = "\
 QStash on localhost: publishes, delivers, retries and calls back, on this machine alone.
 
-Usage: qstash-dev [--port PORT]
+Usage: qstash-dev [--port PORT] [--data DIR]
 
 Options:
   --port PORT    listen on 127.0.0.1:PORT; 0 stands for any free port [default: 8080]
+  --data DIR     keep everything but the log in this folder, over crashes too [default: keep nothing]
   --help         print this text
   --version      print the version
 
@@ -36,14 +38,14 @@ const NEXT_KEY: &str = "QSTASH_NEXT_SIGNING_KEY";
 
 /// What the command line asks for.
 enum Command {
-    Serve { port: u16 },
+    Serve { port: u16, data: Option<PathBuf> },
     Print(String),
 }
 
 fn main() -> ExitCode {
     let ended = match command() {
         Ok(Command::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Into::into),
-        Ok(Command::Serve { port }) => serve(port),
+        Ok(Command::Serve { port, data }) => serve(port, data),
         Err(error) => Err(format!("{error}; try --help").into()),
     };
     match ended {
@@ -61,11 +63,12 @@ fn main() -> ExitCode {
 fn command() -> Result<Command, lexopt::Error> {
     use lexopt::prelude::*;
 
-    let mut port = 8080;
+    let (mut port, mut data) = (8080, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("port") => port = arguments.value()?.parse()?,
+            Long("data") => data = Some(arguments.value()?.into()),
             Long("help") | Short('h') => return Ok(Command::Print(HELP.to_owned())),
             Long("version") | Short('V') => {
                 return Ok(Command::Print(format!("qstash-dev {}\n", env!("CARGO_PKG_VERSION"))));
@@ -73,11 +76,11 @@ fn command() -> Result<Command, lexopt::Error> {
             _ => return Err(argument.unexpected()),
         }
     }
-    Ok(Command::Serve { port })
+    Ok(Command::Serve { port, data })
 }
 
 #[tokio::main]
-async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
+async fn serve(port: u16, data: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
@@ -85,7 +88,10 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
         .init();
     // Before anybody is told that the server is there, and may want to stop it.
     let interrupted = interruption()?;
-    let builder = DevServer::builder().listen((Ipv4Addr::LOCALHOST, port));
+    let mut builder = DevServer::builder().listen((Ipv4Addr::LOCALHOST, port));
+    if let Some(folder) = data {
+        builder = builder.data(folder);
+    }
     let (builder, given) = configured(builder)?;
     let server = builder.start().await?;
     tracing::info!("listening on {}", server.url());
