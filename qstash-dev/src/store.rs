@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io,
+    io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -187,7 +187,11 @@ fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, File, Memory), Probl
     }
     let mut database = builder().open(path)?;
     // All of it is read now anyway, so whatever has become of it is seen now.
-    database.check_integrity()?;
+    if let Err(error) = database.check_integrity() {
+        // Closing it would write to it.
+        mem::forget(database);
+        return Err(error.into());
+    }
     transact(&database, |transaction| {
         transaction.open_table(RECORDS)?;
         let form = get(&transaction.open_table(SERVER)?, name::FORM)?.unwrap_or(FORM);

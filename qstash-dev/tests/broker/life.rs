@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use http::Method;
-use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Millis, Refused};
+use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Filter, Millis, Refused};
 use qstash_types::{LogState, Receipt};
 
 use crate::sim::{START, Sim, answered, answered_with, json, message, publication};
@@ -337,4 +337,18 @@ fn the_same_seed_gives_the_same_log_and_another_seed_gives_other_ids() {
     let log = a_busy_day(7, 100).0.log();
     assert!(log == a_busy_day(7, 100).0.log());
     assert!(log != a_busy_day(8, 100).0.log());
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_is_refused() {
+    let mut sim = Sim::new();
+    let mut large = message(&[("upstash-delay", "1h")]);
+    large.body = vec![b'x'; 10 * 1024 * 1024].into();
+    for _ in 0..409 {
+        sim.publish(large.clone());
+    }
+    assert_eq!(sim.call(Command::Publish(large.clone())), Err(Refused::Quota("maxMessages")));
+    sim.publish(message(&[]));
+    sim.call(Command::Cancel(Filter::default(), 1)).unwrap();
+    sim.publish(large);
 }

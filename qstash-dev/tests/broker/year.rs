@@ -439,7 +439,10 @@ impl Year {
 
     fn change_flow_control(&mut self) {
         let (key, _) = FLOWS[usize::try_from(self.dice.below(2)).unwrap()];
-        let Some(flow) = self.flows.get_mut(key) else { return };
+        if self.broker.flow_control(key).is_none() {
+            return;
+        }
+        let flow = self.flows.get_mut(key).unwrap();
         let change = match self.dice.below(4) {
             0 => {
                 let parallelism = self.dice.one_in(2).then_some(NonZeroU32::MIN);
