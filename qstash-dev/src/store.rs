@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    fs::{DirBuilder, File, OpenOptions},
-    io,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -20,6 +20,10 @@ use crate::{
 };
 
 const FILE: &str = "qstash.redb";
+/// The same before there is anything in it.
+const FRESH_FILE: &str = "qstash.redb.new";
+/// Locked by the server that uses the folder.
+const LOCK: &str = "lock";
 /// How much of the file may be in memory. Records are read once, at the start.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// By the serialised key: the serialised record, the body of its message, and that of its response.
@@ -41,9 +45,9 @@ mod name {
 /// A file with a different number was written by another version, which may have meant something else.
 const FORM: u64 = 1;
 
-/// The file, open until it is closed.
+/// The file, and the lock of the folder, until they are closed.
 #[derive(Debug)]
-pub(crate) struct Store(Mutex<Option<Database>>);
+pub(crate) struct Store(Mutex<Option<(Database, File)>>);
 
 /// What a folder remembers.
 #[derive(Debug)]
@@ -128,13 +132,13 @@ impl Store {
         let opened = spawn_blocking(move || open(&folder, keys)).await;
         // Content that makes no sense at all makes the library panic.
         let nonsense = || Problem::Damaged("its structure makes no sense".to_owned());
-        let (database, memory) =
+        let (database, lock, memory) =
             opened.unwrap_or_else(|_| Err(nonsense())).map_err(|problem| match problem {
                 Problem::InUse => StartError::DataInUse { folder: place },
                 Problem::Io(source) => StartError::Data { folder: place, source },
                 Problem::Damaged(problem) => StartError::DataDamaged { folder: place, problem },
             })?;
-        Ok((Arc::new(Self(Mutex::new(Some(database)))), memory))
+        Ok((Arc::new(Self(Mutex::new(Some((database, lock))))), memory))
     }
 
     /// Keeps and forgets what the effects say: all of it, or nothing.
@@ -162,21 +166,32 @@ impl Store {
 
     /// Closes the file, after the commit that is under way.
     pub(crate) fn close(&self) {
-        drop(self.0.lock().map(|mut database| database.take()));
+        drop(self.0.lock().map(|mut open| open.take()));
     }
 
     fn write(&self, write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), NotKept> {
-        let database = self.0.lock().map_err(|_| NotKept::BROKEN)?;
-        let database = database.as_ref().ok_or(NotKept(Cow::Borrowed("the server is shutting down")))?;
+        let open = self.0.lock().map_err(|_| NotKept::BROKEN)?;
+        let (database, _) = open.as_ref().ok_or(NotKept(Cow::Borrowed("the server is shutting down")))?;
         transact(database, write).map_err(|error| NotKept(error.to_string().into()))
     }
 }
 
-fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, Memory), Problem> {
-    let file = open_file(folder)?;
-    let mut database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
+fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, File, Memory), Problem> {
+    let lock = lock(folder)?;
+    let (path, fresh) = (folder.join(FILE), folder.join(FRESH_FILE));
+    if !path.try_exists()? {
+        // It gets its name when it is complete, so that an empty file is never a fresh one.
+        drop(builder().create_file(open_file(&fresh)?)?);
+        fs::rename(fresh, &path)?;
+        sync_names(folder)?;
+    }
+    let mut database = builder().open(path)?;
     // All of it is read now anyway, so whatever has become of it is seen now.
-    database.check_integrity()?;
+    if let Err(error) = database.check_integrity() {
+        // Closing it would write to it.
+        mem::forget(database);
+        return Err(error.into());
+    }
     transact(&database, |transaction| {
         transaction.open_table(RECORDS)?;
         let form = get(&transaction.open_table(SERVER)?, name::FORM)?.unwrap_or(FORM);
@@ -191,24 +206,42 @@ fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, Memory), Problem> {
         put(transaction, name::STARTS, &(memory.starts + 1))?;
         put(transaction, name::KEYS, &memory.keys)
     })?;
-    Ok((database, memory))
+    Ok((database, lock, memory))
 }
 
-/// Nobody but the user who has started the server needs to see what is in there.
-fn open_file(folder: &Path) -> io::Result<File> {
-    let mut directory = DirBuilder::new();
-    directory.recursive(true);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
 
-        directory.mode(0o700);
-        options.mode(0o600);
+/// Makes the folder if there is none. Nobody but the user who has started the server needs to see what is in there.
+fn lock(folder: &Path) -> Result<File, Problem> {
+    let mut directory = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(folder)?;
+    let lock = open_file(&folder.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Problem::InUse),
+        // The file has a lock of its own, as far as the system knows of any.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(lock),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
-    directory.create(folder)?;
-    options.open(folder.join(FILE))
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Makes sure that a new file is still found after a loss of power.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file, and its names need no such care.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn read(database: &Database, keys: KeptKeys) -> Result<Memory, redb::Error> {

@@ -99,7 +99,7 @@ impl Broker {
                 tracked.stage = Stage::Delivered;
                 self.enter_after(now, &message, LogState::Delivered, &outcome, None);
                 self.call_back(now, message.callback.as_deref(), &report, None);
-                self.finish(id, RunState::Success);
+                self.finish(now, id, RunState::Success);
                 self.keep_readable(now, &message);
             }
             // It was not to be tried again, so nobody hears of it.
@@ -122,7 +122,7 @@ impl Broker {
                 let dlq_id = self.bury(now, message.clone(), outcome.clone());
                 self.call_back(now, message.callback.as_deref(), &report, None);
                 self.call_back(now, message.failure_callback.as_deref(), &report, Some(dlq_id));
-                self.finish(id, RunState::Fail);
+                self.finish(now, id, RunState::Fail);
                 self.messages.remove(id);
             }
         }
@@ -146,7 +146,7 @@ impl Broker {
     }
 
     /// Lets go of everything that a message holds at its end.
-    pub(super) fn finish(&mut self, id: &MessageId, run: RunState) {
+    pub(super) fn finish(&mut self, now: Millis, id: &MessageId, run: RunState) {
         let tracked = self.messages.get_mut(id).expect("a message ends once");
         let (message, slot) = (tracked.message.clone(), tracked.slot.take());
         let (number, has_progress) = (tracked.number, tracked.has_progress());
@@ -154,7 +154,11 @@ impl Broker {
         if has_progress {
             self.forget(Key::Progress(number));
         }
+        self.bytes -= message.body.len() as u64;
         self.note_run(&message, run);
+        if let Some(flow_control) = &message.flow_control {
+            self.leave_flow_control(now, &flow_control.key);
+        }
         if let Some(queue) = &message.queue {
             self.queues.leave(queue);
         }

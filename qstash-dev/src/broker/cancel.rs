@@ -69,7 +69,7 @@ impl Broker {
     pub(super) fn cancelled(&mut self, now: Millis, id: &MessageId) {
         let message = self.messages[id].message.clone();
         self.enter(now, &message, LogState::Canceled);
-        self.finish(id, RunState::Fail);
+        self.finish(now, id, RunState::Fail);
         self.messages.remove(id);
     }
 }

@@ -10,6 +10,11 @@ use super::{
     record::{Kept, KeptDeadLetter, Key},
 };
 
+/// How many entries are kept. When there are more, the oldest go.
+const MOST_ENTRIES: usize = 100_000;
+/// How many bytes of bodies they may hold on to.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
 /// Messages that have failed for good, in the order in which they did.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
@@ -17,12 +22,19 @@ pub(super) struct DeadLetters {
     entries: BTreeMap<Cursor, Entry>,
     /// The newest key ever given, so that no id is given twice.
     newest: Option<Cursor>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     message: Arc<Message>,
     outcome: Arc<Outcome>,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.message.body.len() + self.outcome.response().map_or(0, |response| response.body.len())
+    }
 }
 
 impl DeadLetters {
@@ -34,8 +46,10 @@ impl DeadLetters {
     }
 
     pub(super) fn add(&mut self, key: Cursor, message: Arc<Message>, outcome: Arc<Outcome>) {
+        let entry = Entry { message, outcome };
         self.newest = self.newest.max(Some(key));
-        self.entries.insert(key, Entry { message, outcome });
+        self.bytes += entry.bytes();
+        self.entries.insert(key, entry);
     }
 
     /// The keys of a page of what matches, the newest first, and where it ends if another one follows.
@@ -106,6 +120,11 @@ impl Broker {
         let key = self.dead_letters.next_key(now);
         self.dead_letters.add(key, message.clone(), outcome.clone());
         self.keep(Kept::DeadLetter(KeptDeadLetter { key, message, outcome }));
+        while (self.dead_letters.entries.len() > MOST_ENTRIES || self.dead_letters.bytes > MOST_BYTES)
+            && let Some((&oldest, _)) = self.dead_letters.entries.first_key_value()
+        {
+            self.remove_dead_letter(oldest);
+        }
         id(key)
     }
 
@@ -118,7 +137,9 @@ impl Broker {
     }
 
     fn remove_dead_letter(&mut self, key: Cursor) {
-        self.dead_letters.entries.remove(&key);
+        if let Some(entry) = self.dead_letters.entries.remove(&key) {
+            self.dead_letters.bytes -= entry.bytes();
+        }
         self.forget(Key::DeadLetter(key));
     }
 
@@ -138,6 +159,7 @@ impl Broker {
             self.ensure_queue(now, queue)?;
         }
         let (keys, cursor) = self.dead_letters.page(filter, page);
+        self.check_room(keys.iter().map(|key| &self.dead_letters.entries[key].message.body))?;
         let mut receipts = Vec::with_capacity(keys.len());
         for key in keys {
             let source = self.dead_letters.entries[&key].message.clone();

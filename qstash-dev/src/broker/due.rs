@@ -19,6 +19,8 @@ pub(super) enum Wake {
     CloseWindow(Box<Fingerprint>),
     /// A period of flow control ends that messages wait for.
     Period(FlowControlKey),
+    /// A flow-control key may have been out of use for long enough.
+    Idle(FlowControlKey),
     /// A schedule fires.
     Trigger(ScheduleId),
 }

@@ -10,10 +10,12 @@ use super::{
     due::{Place, Wake},
     kept,
     machine::Stage,
-    record::Kept,
+    record::{Kept, Key},
 };
 
 const DEFAULT_PERIOD: Duration = Duration::from_secs(1);
+/// How long a key is remembered that nothing has to do with any more, and that nobody has paused or pinned.
+const IDLE: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Default)]
 pub(super) struct FlowControls(BTreeMap<FlowControlKey, Control>);
@@ -21,6 +23,12 @@ pub(super) struct FlowControls(BTreeMap<FlowControlKey, Control>);
 #[derive(Debug, Default)]
 struct Control {
     state: FlowState,
+    /// How many messages have it that have not come to their end.
+    messages: usize,
+    /// Since when there have been none.
+    idle_since: Millis,
+    /// When that is looked at.
+    idle: Option<Place>,
     /// How many attempts are running.
     running: u32,
     /// Messages that wait until the limits allow an attempt, by ticket.
@@ -86,6 +94,10 @@ impl FlowControls {
 
     pub(super) fn restore(&mut self, key: FlowControlKey, state: FlowState) {
         self.0.insert(key, Control { state, ..Control::default() });
+    }
+
+    pub(super) fn join(&mut self, key: &FlowControlKey) {
+        self.0.entry(key.clone()).or_default().messages += 1;
     }
 
     pub(super) fn leave_line(&mut self, key: &FlowControlKey, ticket: u64) {
@@ -244,6 +256,49 @@ impl Broker {
         }
         self.keep_flow_control(key);
         self.let_go(now, key);
+        self.watch_if_idle(now, key);
         Ok(Answer::Done)
+    }
+
+    pub(super) fn leave_flow_control(&mut self, now: Millis, key: &FlowControlKey) {
+        if let Some(control) = self.flow_controls.0.get_mut(key) {
+            control.messages -= 1;
+            self.watch_if_idle(now, key);
+        }
+    }
+
+    pub(super) fn watch_idle_flow_controls(&mut self) {
+        let keys: Vec<_> = self.flow_controls.0.keys().cloned().collect();
+        for key in keys {
+            self.watch_if_idle(Millis::default(), &key);
+        }
+    }
+
+    fn watch_if_idle(&mut self, now: Millis, key: &FlowControlKey) {
+        let Some(control) = self.flow_controls.0.get_mut(key) else { return };
+        if control.messages == 0 {
+            control.idle_since = now;
+            if control.idle.is_none() {
+                let end = (now + IDLE).max(control.state.period_end());
+                control.idle = Some(self.due.add(end, Wake::Idle(key.clone())));
+            }
+        }
+    }
+
+    pub(super) fn forget_if_idle(&mut self, now: Millis, key: &FlowControlKey) {
+        let Some(control) = self.flow_controls.0.get_mut(key) else { return };
+        control.idle = None;
+        let state = &control.state;
+        let is_set = state.activity == Activity::Paused || state.pinned_parallelism || state.pinned_rate;
+        if control.messages > 0 || is_set {
+            return;
+        }
+        let end = (control.idle_since + IDLE).max(state.period_end());
+        if end > now {
+            control.idle = Some(self.due.add(end, Wake::Idle(key.clone())));
+        } else {
+            self.flow_controls.0.remove(key);
+            self.forget(Key::FlowControl(key.clone()));
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
     pub(super) messages: HashMap<MessageId, Box<Tracked>>,
+    /// How many bytes of bodies those have that have not come to their end.
+    pub(super) bytes: u64,
     /// Everything that waits for a time.
     pub(super) due: Due,
     /// How many messages were accepted.
@@ -103,6 +105,7 @@ impl Broker {
         Self {
             ids: Ids::new(seed),
             messages: HashMap::new(),
+            bytes: 0,
             due: Due::default(),
             accepted: 0,
             tickets: 0,
@@ -196,6 +199,7 @@ impl Broker {
                 self.forget(Key::Window(*fingerprint));
             }
             Wake::Period(key) => self.period_ended(now, &key),
+            Wake::Idle(key) => self.forget_if_idle(now, &key),
             Wake::Trigger(schedule) => self.trigger(now, &schedule),
         }
     }

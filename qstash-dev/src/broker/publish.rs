@@ -2,6 +2,7 @@
 
 use std::{mem, sync::Arc};
 
+use bytes::Bytes;
 use qstash_types::{Destination, LogState, MessageId, Receipt};
 
 use super::{
@@ -13,6 +14,11 @@ use super::{
     queues::Slot,
     record::{Kept, KeptMessage, Window},
 };
+
+/// How many messages may be on their way, or wait for it. Callbacks are accepted beyond.
+const MOST_MESSAGES: usize = 2_000_000;
+/// How many bytes of bodies they may have.
+const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 impl Broker {
     /// Accepts a message, or one for each endpoint of a URL group; if one is refused, all are.
@@ -31,6 +37,7 @@ impl Broker {
             let named = mem::take(&mut options.settings.forward);
             options.settings.forward = options::headers_on_top_of(&named, headers);
         }
+        self.check_room(endpoints.iter().map(|_| &body))?;
         if let Some(queue) = &options.queue {
             self.ensure_queue(now, queue)?;
         }
@@ -58,6 +65,18 @@ impl Broker {
             Some(_) => Accepted::Each(receipts),
             None => Accepted::One(receipts.remove(0)),
         })
+    }
+
+    /// Whether there is room for messages with these bodies.
+    pub(super) fn check_room<'a>(
+        &self,
+        bodies: impl Iterator<Item = &'a Bytes> + Clone,
+    ) -> Result<(), Refused> {
+        let bytes: u64 = bodies.clone().map(|body| body.len() as u64).sum();
+        if self.messages.len() + bodies.count() > MOST_MESSAGES || self.bytes + bytes > MOST_BYTES {
+            return Err(Refused::Quota("maxMessages"));
+        }
+        Ok(())
     }
 
     /// The message that was accepted first within the window; a window opens if there is none.
@@ -91,9 +110,11 @@ impl Broker {
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();
         let stage = Stage::Waiting(place);
+        self.bytes += message.body.len() as u64;
         let tracked = Tracked { message, number, retried: 0, stage, ticket: 0, slot, cancelled: false };
         self.messages.insert(id, Box::new(tracked));
         if let Some(flow_control) = flow_control {
+            self.flow_controls.join(&flow_control.key);
             self.apply_limits(now, &flow_control);
         }
     }

@@ -43,6 +43,7 @@ impl Broker {
             let progress = progress.remove(&kept.number);
             broker.restore_message(kept, progress);
         }
+        broker.watch_idle_flow_controls();
         broker
     }
 
@@ -54,6 +55,10 @@ impl Broker {
         let own = message.queue.clone().filter(|_| retried > 0);
         let slot = slot.or_else(|| own.map(|queue| Slot { queue, holder: message.id.clone() }));
         let slot = self.queues.restore_member(&message, slot);
+        if let Some(flow_control) = &message.flow_control {
+            self.flow_controls.join(&flow_control.key);
+        }
+        self.bytes += message.body.len() as u64;
         let id = message.id.clone();
         let stage = Stage::Waiting(self.due.add(due, Wake::Attempt(id.clone())));
         let tracked = Tracked { message, number, retried, stage, ticket: self.tickets, slot, cancelled };

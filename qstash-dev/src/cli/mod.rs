@@ -110,6 +110,9 @@ async fn start(mut builder: DevServerBuilder, options: &Options) -> Result<DevSe
     if options.allow_internet {
         builder = builder.allow_internet();
     }
+    if let Some(folder) = &options.data {
+        builder = builder.data(folder);
+    }
     if let Some(seed) = options.seed {
         builder = builder.seed(seed);
     }

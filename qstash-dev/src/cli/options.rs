@@ -27,6 +27,7 @@ pub(super) struct Options {
     pub(super) listen: IpAddr,
     pub(super) port: u16,
     pub(super) log_port: Option<u16>,
+    pub(super) data: Option<PathBuf>,
     pub(super) state: Option<PathBuf>,
     pub(super) hosts: Vec<String>,
     pub(super) mapped: Vec<Mapping>,
@@ -59,8 +60,18 @@ pub(super) enum LogFormat {
 }
 
 /// The options that have a value. Each is also a variable: `--log-port` is `QSTASH_DEV_LOG_PORT`.
-const OPTIONS: [&str; 9] =
-    ["listen", "port", "log-port", "state", "allow-host", "map-host", "seed", "log-format", "log-level"];
+const OPTIONS: [&str; 10] = [
+    "listen",
+    "port",
+    "log-port",
+    "data",
+    "state",
+    "allow-host",
+    "map-host",
+    "seed",
+    "log-format",
+    "log-level",
+];
 /// The option that has none.
 const ALLOW_INTERNET: &str = "allow-internet";
 /// An option of the official server, without effect here.
@@ -121,6 +132,7 @@ impl Options {
             listen: given.one("listen")?.unwrap_or(Ipv4Addr::LOCALHOST.into()),
             port: given.one("port")?.unwrap_or(8080),
             log_port: given.one("log-port")?,
+            data: given.one("data")?,
             state: given.one("state")?,
             hosts: given.all("allow-host")?,
             mapped: given.all("map-host")?,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use qstash_dev::broker::{Answer, Command, Cursor, Filter, Outcome, Page, Refused};
 use qstash_types::{DeadLetter, DeliveryOptions, Receipt};
 
@@ -157,4 +158,21 @@ fn a_callback_that_fails_is_a_dead_letter_of_its_own() {
     sim.end(answered(500));
     let entry = sim.broker.dead_letters().next().unwrap();
     assert_eq!(entry.message.url, "http://127.0.0.1:9/c");
+}
+
+#[test]
+fn the_oldest_entries_go_when_there_is_no_room_for_more() {
+    let mut sim = Sim::new();
+    let body = Bytes::from(vec![b'x'; 10 * 1024 * 1024]);
+    let mut published = Vec::new();
+    for _ in 0..30 {
+        let mut large = message(&[("upstash-retries", "0")]);
+        large.body = body.clone();
+        published.push(sim.publish(large).message_id);
+        sim.end(answered(500));
+    }
+    let mut kept: Vec<_> = sim.broker.dead_letters().map(|entry| entry.message.message_id).collect();
+    kept.reverse();
+    assert_eq!(kept, published[5..], "256 MiB of bodies");
+    assert_eq!(sim.kept.len(), 25);
 }

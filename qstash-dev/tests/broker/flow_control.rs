@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::sim::{Sim, answered, message};
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn limited(limits: &'static str) -> Publication {
     message(&[("upstash-flow-control-key", "k"), ("upstash-flow-control-value", limits)])
@@ -133,4 +134,51 @@ fn keys_are_found_by_a_part_and_unknown_ones_are_not() {
     let unknown = Command::FlowControl(FlowControlKey::new("z").unwrap(), FlowChange::ResetRate);
     assert!(matches!(sim.call(unknown), Err(Refused::NotFound(_))));
     assert_eq!(sim.broker.parallelism(), (1, 128));
+}
+
+#[test]
+fn a_key_that_nothing_has_to_do_with_any_more_is_forgotten_after_an_hour() {
+    let mut sim = Sim::new();
+    sim.publish(limited("rate=1,period=3h"));
+    sim.end(answered(200));
+    sim.pass(3 * HOUR - SECOND);
+    assert_eq!(show(&sim)["rateCount"], 1, "not before the period is over");
+    sim.pass(SECOND);
+    assert_eq!(sim.broker.flow_control("k"), None);
+    assert!(sim.kept.is_empty());
+
+    sim.publish(limited("rate=1"));
+    sim.end(answered(200));
+    sim.pass(HOUR / 2);
+    sim.publish(limited("rate=1"));
+    sim.end(answered(200));
+    sim.pass(HOUR - SECOND);
+    show(&sim);
+    sim.pass(SECOND);
+    assert_eq!(sim.broker.flow_control("k"), None);
+}
+
+#[test]
+fn a_key_that_is_paused_or_pinned_or_has_messages_is_not_forgotten() {
+    let mut sim = Sim::new();
+    sim.publish(message(&[
+        ("upstash-flow-control-key", "k"),
+        ("upstash-flow-control-value", "rate=1"),
+        ("upstash-delay", "1d"),
+    ]));
+    sim.pass(23 * HOUR);
+    show(&sim);
+    let pin = FlowChange::Pin { parallelism: Some(number(1)), rate: None };
+    for (setting, end) in [
+        (pin, FlowChange::Unpin { parallelism: true, rate: true }),
+        (FlowChange::Set(Activity::Paused), FlowChange::Set(Activity::Running)),
+    ] {
+        sim.done(change(setting));
+        sim.call(Command::Cancel(Filter::default(), 1)).unwrap();
+        sim.pass(24 * HOUR);
+        show(&sim);
+        sim.done(change(end));
+        sim.pass(HOUR);
+        assert_eq!(sim.broker.flow_control("k"), None);
+    }
 }

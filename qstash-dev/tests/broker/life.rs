@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use http::Method;
 use qstash_dev::broker::{
-    Broker, CallId, Command, Effect, Event, LONGEST_BODY, Millis, Publication, Refused,
+    Broker, CallId, Command, Effect, Event, Filter, LONGEST_BODY, Millis, Publication, Refused,
 };
 use qstash_types::{LogState, Receipt};
 
@@ -357,4 +357,18 @@ fn the_same_seed_gives_the_same_log_and_another_seed_gives_other_ids() {
     let log = a_busy_day(7, 100).0.log();
     assert!(log == a_busy_day(7, 100).0.log());
     assert!(log != a_busy_day(8, 100).0.log());
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_is_refused() {
+    let mut sim = Sim::new();
+    let mut large = message(&[("upstash-delay", "1h")]);
+    large.body = vec![b'x'; 10 * 1024 * 1024].into();
+    for _ in 0..409 {
+        sim.publish(large.clone());
+    }
+    assert_eq!(sim.call(Command::Publish(large.clone())), Err(Refused::Quota("maxMessages")));
+    sim.publish(message(&[]));
+    sim.call(Command::Cancel(Filter::default(), 1)).unwrap();
+    sim.publish(large);
 }

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use qstash_dev::{DevServer, DevServerBuilder};
+use qstash_dev::{DevServer, DevServerBuilder, StartError};
+use qstash_types::{LogState, SigningKey, SigningKeys};
 use serde_json::Value;
 
 use crate::{
@@ -148,4 +149,131 @@ async fn everything_that_the_api_shows_survives_a_crash() {
     );
     let fresh = publish(&restored, &destination.url("/new")).accepted().await;
     assert!(![&enqueued, &delivered].contains(&&fresh), "the seed is the same, the ids are not");
+}
+
+#[tokio::test]
+async fn rotated_keys_stay_in_force_until_others_are_given() {
+    let folder = Folder::new();
+    let keys = |name: &str| {
+        let key = |which| SigningKey::new(format!("sig_{name}_{which}")).unwrap();
+        SigningKeys::new(key("current"), key("next"))
+    };
+    let in_force = |server: &DevServer| {
+        let keys = server.signing_keys();
+        [keys.current.expose().to_owned(), keys.next.expose().to_owned()]
+    };
+    let server = folder.server().signing_keys(keys("one")).start().await.unwrap();
+    assert_eq!(call(&server, "POST", "/v2/keys/rotate").send().await.status, 200);
+    let rotated = in_force(&server);
+    assert_eq!(rotated[0], "sig_one_next");
+    server.shutdown().await;
+
+    let server = folder.server().signing_keys(keys("one")).start().await.unwrap();
+    assert_eq!(in_force(&server), rotated);
+    server.shutdown().await;
+    let server = folder.start().await;
+    assert_eq!(in_force(&server), rotated);
+    server.shutdown().await;
+    let server = folder.server().signing_keys(keys("two")).start().await.unwrap();
+    assert_eq!(in_force(&server), ["sig_two_current", "sig_two_next"]);
+}
+
+#[tokio::test]
+async fn time_that_was_skipped_does_not_come_back() {
+    let folder = Folder::new();
+    let server = folder.start().await;
+    server.advance(24 * HOUR).await;
+    let url = "http://127.0.0.1:9/hook";
+    let id = publish(&server, url).header("Upstash-Delay", "1h").accepted().await;
+    server.shutdown().await;
+
+    let server = folder.start().await;
+    server.advance(HOUR).await;
+    server.settled().await;
+    let states: Vec<_> =
+        server.log().await.into_iter().map(|entry| (entry.message_id, entry.state)).collect();
+    assert!(states.iter().any(|(message, state)| message.as_str() == id && *state == LogState::Active));
+}
+
+#[tokio::test]
+async fn two_servers_do_not_share_a_folder() {
+    let folder = Folder::new();
+    let server = folder.start().await;
+    let error = folder.server().start().await.unwrap_err();
+    assert!(matches!(error, StartError::DataInUse { .. }));
+    assert_eq!(error.to_string(), format!("another server uses the data folder {}", folder.0.display()));
+    server.shutdown().await;
+    folder.start().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_is_refused_by_its_name() {
+    let folder = Folder::new();
+    let file = folder.0.join("file");
+    fs::write(&file, "not a folder").unwrap();
+    let occupied = folder.0.join("occupied");
+    fs::create_dir_all(occupied.join("qstash.redb")).unwrap();
+    for path in [&file, &file.join("below"), &occupied] {
+        let error = DevServer::builder().data(path).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Data { .. }), "{error:?}");
+        assert_eq!(error.to_string(), format!("cannot use the data folder {}", path.display()));
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), "not a folder");
+}
+
+/// Starts a server on a file with this content: it goes on with all messages, or it says what is wrong.
+async fn start_on(content: &[u8], messages: &[String]) -> Result<(), String> {
+    let folder = Folder::new();
+    fs::write(folder.file(), content).unwrap();
+    match folder.server().start().await {
+        Ok(server) => {
+            for id in messages {
+                let answer = get(&server, &format!("/v2/messages/{id}")).send().await;
+                assert_eq!(answer.status, 200, "{id} is lost");
+            }
+            server.shutdown().await;
+            Ok(())
+        }
+        Err(StartError::DataDamaged { folder: named, problem }) => {
+            assert_eq!(named, folder.0);
+            Err(problem)
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_damaged_file_is_refused_or_does_no_harm() {
+    let folder = Folder::new();
+    let server = folder.start().await;
+    let mut messages = Vec::new();
+    for number in 0..20 {
+        let publish = publish(&server, "http://127.0.0.1:9/hook").header("Upstash-Delay", "1h");
+        messages.push(publish.body(number.to_string().repeat(1000)).accepted().await);
+    }
+    let running = fs::read(folder.file()).unwrap();
+    server.shutdown().await;
+    let closed = fs::read(folder.file()).unwrap();
+
+    for content in [running, closed] {
+        start_on(&content, &messages).await.unwrap();
+        for length in [0, 1, 100, 4096, content.len() / 2, content.len() - 1] {
+            start_on(&content[..length], &messages).await.unwrap_err();
+        }
+        start_on(&vec![0; content.len()], &messages).await.unwrap_err();
+        start_on(b"something else", &messages).await.unwrap_err();
+        // Behind the header, of which not every bit is covered by a checksum.
+        let used: Vec<_> = (512..content.len()).filter(|&place| content[place] != 0).collect();
+        let mut refused = 0;
+        for step in 0..40 {
+            let mut flipped = content.clone();
+            flipped[used[step * used.len() / 40]] ^= 1 << (step % 8);
+            refused += usize::from(start_on(&flipped, &messages).await.is_err());
+        }
+        assert!(refused > 10, "{refused} refused");
+        let mut zeroed = content.clone();
+        zeroed[used[used.len() / 4]..used[used.len() / 2]].fill(0);
+        start_on(&zeroed, &messages).await.unwrap_err();
+    }
 }
