@@ -26,7 +26,7 @@
 //! | the values in them | [`duration`], [`FlowControl`], [`RetryDelay`], [`Redaction`] |
 //! | headers of a delivery | [`DeliveryHeaders`] |
 //! | callback bodies | [`Callback`], [`FailureCallback`] |
-//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`ScheduleRecord`], [`UrlGroupRecord`], [`DeadLetter`], [`LogEntry`], [`SigningKeys`] |
+//! | answers of the API | [`Receipt`], [`MessageRecord`], [`QueueRecord`], [`ScheduleRecord`], [`UrlGroupRecord`], [`DeadLetter`], [`LogEntry`], [`FlowControlRecord`], [`SigningKeys`] |
 //! | ids and names | [`MessageId`] and its neighbours; none is ever empty |
 //! | destinations | [`Destination`], [`Url`] |
 //!
