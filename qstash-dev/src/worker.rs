@@ -170,9 +170,13 @@ impl Worker {
             // Whoever looks at the broker sees nothing that is not kept yet.
             let (calls, others): (Vec<_>, Vec<_>) =
                 waiting.drain(..).partition(|request| matches!(request, Request::Call(..)));
-            calls.into_iter().for_each(|call| self.take(call));
+            for call in calls {
+                self.take(call);
+            }
             self.carry_out().await;
-            others.into_iter().for_each(|request| self.take(request));
+            for request in others {
+                self.take(request);
+            }
         }
     }
 
