@@ -209,8 +209,8 @@ async fn what_is_kept_is_for_the_eyes_of_its_owner_alone() {
     let made = folder.0.join("made");
     let _server = DevServer::builder().data(&made).start().await.unwrap();
     for path in [&made, &made.join("qstash.redb")] {
-        let mode = fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        let permissions = fs::metadata(path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o077, 0, "{}: {permissions:?}", path.display());
     }
 }
 
