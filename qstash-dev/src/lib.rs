@@ -54,7 +54,15 @@
 //! [`allow_internet`](DevServerBuilder::allow_internet) lets them out; with the feature `tls` they may be `https`. No proxy
 //! is used, no redirect is followed. Calls need the token, a `Host` of this machine or an
 //! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
-//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of bodies. Everything is in memory.
+//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of bodies, and so does the dead
+//! letter queue; the oldest go. Publishing is refused beyond 2,000,000 messages that wait or 4 GiB of their bodies. A
+//! flow-control key that nobody uses, has paused or pinned is forgotten after an hour.
+//!
+//! # Durability
+//!
+//! Everything is in memory, unless [`DevServerBuilder::data`] names a folder. Then what was acknowledged survives the end
+//! of the process by force, and is delivered at least once: messages and how far they have come, queues with their
+//! order, schedules, URL groups, flow control, dead letters, open deduplication windows and signing keys. The log does not.
 //!
 //! # Features
 //!

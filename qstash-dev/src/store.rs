@@ -115,6 +115,7 @@ impl<E: Into<redb::Error>> From<E> for Problem {
             redb::Error::DatabaseAlreadyOpen => Self::InUse,
             redb::Error::Io(error) if is_about_content(&error) => Self::Damaged(error.to_string()),
             redb::Error::Io(error) => Self::Io(error),
+            redb::Error::Corrupted(problem) => Self::Damaged(problem),
             other => Self::Damaged(other.to_string()),
         }
     }

@@ -1,5 +1,7 @@
 //! The worker: it owns the broker, tells it what happens, and carries out what it wants done.
 
+mod handle;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
@@ -15,11 +17,14 @@ use tokio::{
 };
 use tracing::error;
 
+use handle::Request;
+pub(crate) use handle::{Gone, Handle};
+
 use crate::{
-    broker::{Answer, AttemptId, Broker, CallId, Command, Effect, Event, Millis, Outcome},
+    broker::{Answer, AttemptId, Broker, CallId, Effect, Event, Millis, Outcome},
     clock::Clock,
     deliver::Courier,
-    feed::{Feed, Listener},
+    feed::Feed,
     reply::Refusal,
     store::{Memory, NotKept, Store},
     trace,
@@ -70,75 +75,6 @@ struct Advance {
     done: oneshot::Sender<()>,
 }
 
-/// What the worker is asked to do.
-enum Request {
-    Call(Box<Command>, oneshot::Sender<Result<Answer, Refusal>>),
-    Look(Box<dyn FnOnce(&Broker) + Send>),
-    Listen(oneshot::Sender<Option<Listener>>),
-    Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
-    Settle(oneshot::Sender<()>),
-    WaitFor(String, LogState, oneshot::Sender<()>),
-    Finish,
-}
-
-/// The other end of the worker, for everybody else.
-#[derive(Clone, Debug)]
-pub(crate) struct Handle(mpsc::UnboundedSender<Request>);
-
-/// The worker is gone: the server shuts down.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gone;
-
-impl Handle {
-    /// Has a command carried out.
-    pub(crate) async fn call(&self, command: Command) -> Result<Answer, Refusal> {
-        self.ask(|answer| Request::Call(Box::new(command), answer)).await?
-    }
-
-    /// Looks something up in the broker.
-    pub(crate) async fn look<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&Broker) -> T + Send + 'static,
-    ) -> Result<T, Gone> {
-        self.ask(|found| {
-            Request::Look(Box::new(move |broker| {
-                // Whoever asked may have left.
-                let _ = found.send(look(broker));
-            }))
-        })
-        .await
-    }
-
-    /// Listens to the feed, unless too many do already.
-    pub(crate) async fn listen(&self) -> Result<Option<Listener>, Gone> {
-        self.ask(Request::Listen).await
-    }
-
-    pub(crate) async fn advance(&self, span: Duration, patience: Duration) -> Result<(), Gone> {
-        self.ask(|done| Request::Advance { span, patience, done }).await
-    }
-
-    pub(crate) async fn settled(&self) -> Result<(), Gone> {
-        self.ask(Request::Settle).await
-    }
-
-    pub(crate) async fn wait_for(&self, message: &str, state: LogState) -> Result<(), Gone> {
-        self.ask(|done| Request::WaitFor(message.to_owned(), state, done)).await
-    }
-
-    /// Has no further attempt begin. The worker ends when the attempts in flight have, and nobody can ask it any more.
-    pub(crate) fn finish(&self) {
-        // If it is gone, it has finished.
-        let _ = self.0.send(Request::Finish);
-    }
-
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Gone> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.send(request(sender)).map_err(|_| Gone)?;
-        receiver.await.map_err(|_| Gone)
-    }
-}
-
 impl Worker {
     /// Starts a worker as a task of the set, which goes on from what a store has kept.
     pub(crate) fn spawn(
@@ -166,7 +102,7 @@ impl Worker {
             feed: Feed::default(),
         };
         tasks.spawn(worker.run(requests));
-        Handle(sender)
+        Handle::new(sender)
     }
 
     async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
@@ -188,9 +124,13 @@ impl Worker {
             // Whoever looks at the broker sees nothing that is not kept yet.
             let (calls, others): (Vec<_>, Vec<_>) =
                 waiting.drain(..).partition(|request| matches!(request, Request::Call(..)));
-            calls.into_iter().for_each(|call| self.take(call));
+            for call in calls {
+                self.take(call);
+            }
             self.carry_out().await;
-            others.into_iter().for_each(|request| self.take(request));
+            for request in others {
+                self.take(request);
+            }
         }
     }
 

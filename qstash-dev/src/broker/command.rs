@@ -56,13 +56,13 @@ pub enum Command {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Publication {
     /// Where the message goes.
-    #[serde(serialize_with = "kept::text", deserialize_with = "kept::destination")]
+    #[serde(serialize_with = "kept::write_text", deserialize_with = "kept::read_destination")]
     pub destination: Destination,
     /// How it is delivered.
-    #[serde(with = "kept::options")]
+    #[serde(serialize_with = "kept::write_options", deserialize_with = "kept::read_options")]
     pub options: DeliveryOptions,
     /// The headers of the call, which are delivered as well if the options, or the defaults of a URL group, want it.
-    #[serde(with = "kept::headers")]
+    #[serde(serialize_with = "kept::write_headers", deserialize_with = "kept::read_headers")]
     pub headers: HeaderMap,
     /// What is delivered.
     #[serde(skip)]
@@ -95,7 +95,7 @@ pub struct Endpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<EndpointName>,
     /// Where messages to it go.
-    #[serde(serialize_with = "kept::text", deserialize_with = "kept::url")]
+    #[serde(serialize_with = "kept::write_text", deserialize_with = "kept::read_url")]
     pub url: Url,
 }
 

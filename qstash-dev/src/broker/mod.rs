@@ -5,6 +5,9 @@
 //! strangers' input was parsed before it became an event. The same seed and the same events give the same effects and
 //! the same log, byte for byte.
 //!
+//! What must outlive the broker leaves it as [`Effect::Keep`]: each [`Record`] says how one thing stands, until another
+//! with the same key takes its place or [`Effect::Forget`] ends it. [`Broker::restore`] makes a broker of those that are left.
+//!
 //! ```
 //! use std::{net::Ipv4Addr, time::SystemTime};
 //! use qstash_dev::broker::{Broker, CallId, Command, Effect, Event, Millis, Publication};

@@ -35,8 +35,8 @@ pub(super) enum Kept {
     DeadLetter(KeptDeadLetter),
     Window(Window),
     Queue(QueueName, QueueState),
-    UrlGroup(UrlGroupName, UrlGroup),
-    Schedule(ScheduleId, Definition),
+    UrlGroup(UrlGroupName, Box<UrlGroup>),
+    Schedule(ScheduleId, Box<Definition>),
     /// What has become of the schedule so far.
     Run(ScheduleId, Run),
     FlowControl(FlowControlKey, FlowState),
@@ -59,7 +59,7 @@ pub(super) enum Key {
 pub(super) struct KeptMessage {
     /// How many messages were accepted before.
     pub(super) number: u64,
-    #[serde(with = "kept::message")]
+    #[serde(serialize_with = "kept::write_message", deserialize_with = "kept::read_message")]
     pub(super) message: Arc<Message>,
     /// The slot that a callback has taken together with the message that it reports about.
     pub(super) slot: Option<Slot>,
@@ -78,9 +78,9 @@ pub(super) struct Progress {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct KeptDeadLetter {
     pub(super) key: Cursor,
-    #[serde(with = "kept::message")]
+    #[serde(serialize_with = "kept::write_message", deserialize_with = "kept::read_message")]
     pub(super) message: Arc<Message>,
-    #[serde(with = "kept::outcome")]
+    #[serde(serialize_with = "kept::write_outcome", deserialize_with = "kept::read_outcome")]
     pub(super) outcome: Arc<Outcome>,
 }
 

@@ -28,8 +28,8 @@ impl Broker {
                 Kept::DeadLetter(kept) => broker.dead_letters.add(kept.key, kept.message, kept.outcome),
                 Kept::Window(window) => broker.open(window),
                 Kept::Queue(name, state) => broker.queues.restore(name, state),
-                Kept::UrlGroup(name, group) => broker.url_groups.restore(name, group),
-                Kept::Schedule(id, definition) => broker.schedules.restore(id, definition),
+                Kept::UrlGroup(name, group) => broker.url_groups.restore(name, *group),
+                Kept::Schedule(id, definition) => broker.schedules.restore(id, *definition),
                 Kept::Run(id, run) => runs.push((id, run)),
                 Kept::FlowControl(key, state) => broker.flow_controls.restore(key, state),
             }

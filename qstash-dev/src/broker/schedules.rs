@@ -29,7 +29,7 @@ struct Schedule {
 /// What a schedule is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Definition {
-    #[serde(serialize_with = "kept::text", deserialize_with = "kept::cron")]
+    #[serde(serialize_with = "kept::write_text", deserialize_with = "kept::read_cron")]
     cron: Cron,
     pub(super) publication: Publication,
     created_at: Millis,
@@ -139,7 +139,7 @@ impl Broker {
             run: Run::default(),
             place: None,
         };
-        let kept = Kept::Schedule(id.clone(), schedule.definition.clone());
+        let kept = Kept::Schedule(id.clone(), Box::new(schedule.definition.clone()));
         self.keep(kept);
         if let Some(replaced) = self.schedules.0.insert(id.clone(), schedule) {
             self.unplan(&replaced);

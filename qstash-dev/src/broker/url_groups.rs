@@ -23,7 +23,7 @@ pub(super) struct UrlGroup {
     updated_at: Millis,
     pub(super) endpoints: Vec<Endpoint>,
     /// What messages take where they say nothing themselves.
-    #[serde(with = "kept::options")]
+    #[serde(serialize_with = "kept::write_options", deserialize_with = "kept::read_options")]
     pub(super) defaults: DeliveryOptions,
 }
 
@@ -171,7 +171,7 @@ impl Broker {
 
     fn url_group_changed(&mut self, name: &UrlGroupName) -> Answer {
         match self.url_groups.get(name) {
-            Some(group) => self.keep(Kept::UrlGroup(name.clone(), group.clone())),
+            Some(group) => self.keep(Kept::UrlGroup(name.clone(), Box::new(group.clone()))),
             None => self.forget(Key::UrlGroup(name.clone())),
         }
         Answer::Done

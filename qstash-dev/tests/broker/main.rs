@@ -11,6 +11,7 @@ mod life;
 mod logs;
 mod queues;
 mod reading;
+mod restore;
 mod retries;
 mod schedules;
 mod sim;

@@ -87,6 +87,13 @@ impl Sim {
         }
     }
 
+    /// The broker is gone, and with it all attempts that are running; another one goes on from what was kept.
+    pub(crate) fn crash(&mut self) {
+        self.running.clear();
+        self.broker = Broker::restore(self.now.since_epoch(), self.kept.values().map(reread));
+        self.pass(Duration::from_millis(1));
+    }
+
     /// The messages whose attempts are running, the oldest first.
     pub(crate) fn on_their_way(&self) -> Vec<MessageId> {
         self.running.iter().map(|delivery| delivery.message.clone()).collect()
@@ -151,6 +158,12 @@ impl Sim {
     pub(crate) fn log(&self) -> String {
         serde_json::to_string(&self.broker.log().collect::<Vec<_>>()).unwrap()
     }
+}
+
+/// A record as it is after it was written and read.
+pub(crate) fn reread(record: &Record) -> Record {
+    let text = serde_json::to_string(record).unwrap();
+    serde_json::from_str::<Record>(&text).unwrap().with_bodies(record.bodies())
 }
 
 pub(crate) fn publication(

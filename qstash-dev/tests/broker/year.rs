@@ -19,7 +19,7 @@ use qstash_types::{
 };
 use serde_json::{Value, json};
 
-use crate::sim::START;
+use crate::sim::{START, reread};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const WINDOW: Duration = Duration::from_secs(600);
@@ -474,10 +474,6 @@ impl Year {
     /// The broker is gone with all attempts that were running, and another one goes on from what was kept.
     fn crash(&mut self) {
         self.crashes += 1;
-        let reread = |record: &Record| {
-            let text = serde_json::to_string(record).unwrap();
-            serde_json::from_str::<Record>(&text).unwrap().with_bodies(record.bodies())
-        };
         let restored = Broker::restore(self.crashes << 32 | self.steps, self.kept.values().map(reread));
         assert_eq!(self.shown(&restored), self.shown(&self.broker));
         self.broker = restored;
