@@ -40,6 +40,7 @@ fn help_and_version_are_printed() {
         "--allow-host",
         "--map-host",
         "--allow-internet",
+        "--data",
         "--state",
         "--seed",
         "--log-format",
