@@ -54,8 +54,9 @@
 //! [`allow_internet`](DevServerBuilder::allow_internet) lets them out; with the feature `tls` they may be `https`. No proxy
 //! is used, no redirect is followed. Calls need the token, a `Host` of this machine or an
 //! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
-//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of bodies. Everything is in
-//! memory, unless a folder for [`data`](DevServerBuilder::data) is named.
+//! 10 MiB; 2,000,000 messages or 4 GiB of bodies wait; 128 attempts run at the same time; the log and the dead letter queue
+//! keep 100,000 entries or 256 MiB of bodies each. Everything is in memory, unless a folder for
+//! [`data`](DevServerBuilder::data) is named.
 //!
 //! # Features
 //!
