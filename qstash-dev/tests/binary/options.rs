@@ -154,6 +154,17 @@ fn a_mapped_host_is_called_where_it_is_mapped_to() {
 }
 
 #[test]
+fn a_host_that_is_not_called_is_warned_of_with_both_ways_to_have_it_called() {
+    let running = start(&["--port", "0"], &[]);
+    running.call("POST /v2/publish/https://api.example.com/hook", TOKEN.1);
+    let (_, _, stderr) = running.stopped();
+    let warning = stderr.lines().find(|line| line.contains(" WARN ERROR ")).unwrap();
+    for way in ["--map-host api.example.com=http://127.0.0.1:PORT", "--allow-internet"] {
+        assert!(warning.contains(way), "{warning}");
+    }
+}
+
+#[test]
 fn who_listens_on_every_interface_is_warned() {
     let running = start(&["--port", "0", "--listen", "0.0.0.0"], &[]);
     assert!(running.authority().starts_with("127.0.0.1:"));
