@@ -33,7 +33,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 ///
 /// Their names are checked against a copy of the time zone database that is compiled in. A zone that is younger than the
 /// copy comes in by [`unchecked_time_zone`](Self::unchecked_time_zone).
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cron {
     /// The fields as they were given, with one space between them.
     text: String,
@@ -46,7 +46,7 @@ pub struct Cron {
 }
 
 /// A time zone that an expression names.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Zone {
     name: String,
     /// Absent for a zone that the database does not know.

@@ -14,11 +14,11 @@ use crate::{
     base64_bytes,
     duration::{optional_millis, optional_seconds},
     timestamp::{optional_unix_millis, unix_millis},
-    tolerant,
+    tolerant, without_secrets,
 };
 
 /// One line of the log: a message entered a state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry {
     /// When.
@@ -109,6 +109,19 @@ pub struct LogEntry {
     /// The flow-control period, in whole seconds.
     #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub period: Option<Duration>,
+}
+
+impl fmt::Debug for LogEntry {
+    /// Leaves out bodies, headers, and the secret parts of the URL: all may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogEntry")
+            .field("time", &self.time)
+            .field("message_id", &self.message_id)
+            .field("state", &self.state)
+            .field("url", &without_secrets(&self.url))
+            .field("response_status", &self.response_status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the log says about one message.

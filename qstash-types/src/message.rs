@@ -1,6 +1,7 @@
 //! Messages as the API shows them.
 
 use std::{
+    fmt,
     num::NonZeroU32,
     time::{Duration, SystemTime},
 };
@@ -12,11 +13,11 @@ use crate::{
     DlqId, EndpointName, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, UrlGroupName,
     duration::optional_seconds,
     timestamp::{optional_unix_millis, unix_millis},
-    tolerant,
+    tolerant, without_secrets,
 };
 
 /// A message as `GET /v2/messages/{id}` and the dead letter queue show it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageRecord {
     /// The message's id.
@@ -96,8 +97,19 @@ pub struct MessageRecord {
     pub period: Option<Duration>,
 }
 
+impl fmt::Debug for MessageRecord {
+    /// Leaves out body, headers, and the secret parts of the URL: all may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRecord")
+            .field("message_id", &self.message_id)
+            .field("url", &without_secrets(&self.url))
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An entry of the dead letter queue: a message that has failed for good, and the last response to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
     /// The entry's id.
@@ -114,6 +126,17 @@ pub struct DeadLetter {
     /// The body of the last response. On the wire it is `responseBody` when it is UTF-8, else `responseBodyBase64`.
     #[serde(flatten, with = "response_body")]
     pub response_body: Bytes,
+}
+
+impl fmt::Debug for DeadLetter {
+    /// Leaves out headers and body of the response: both may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("dlq_id", &self.dlq_id)
+            .field("message", &self.message)
+            .field("response_status", &self.response_status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Bytes that stand in one of two fields: one for text, one for base64. Neither is there for an empty body.

@@ -1,11 +1,13 @@
 //! What a server answers when it has accepted a message.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageId, tolerant};
+use crate::{MessageId, tolerant, without_secrets};
 
 /// The server has accepted a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Receipt {
@@ -23,6 +25,17 @@ impl Receipt {
     /// A receipt for a message that was enqueued.
     pub fn new(message_id: MessageId) -> Self {
         Self { message_id, url: None, deduplicated: false }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    /// Leaves out the secret parts of the URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt")
+            .field("message_id", &self.message_id)
+            .field("url", &self.url.as_deref().map(without_secrets))
+            .field("deduplicated", &self.deduplicated)
+            .finish()
     }
 }
 

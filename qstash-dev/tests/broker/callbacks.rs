@@ -1,6 +1,6 @@
 //! What callbacks and failure callbacks report, and to whom.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use http::Method;
 use qstash_types::{Callback, LogState};
@@ -105,7 +105,10 @@ fn a_callback_is_a_message_with_settings_of_its_own() {
     let id = callback.headers["upstash-message-id"].to_str().unwrap();
     let record = sim.broker.message(id).unwrap();
     assert_eq!(record.flow_control_key.unwrap().as_str(), "k");
-    assert_eq!(sim.newest(&LogState::Active).timeout, Some(Duration::from_secs(20)));
+    let entry = sim.newest(&LogState::Active);
+    assert_eq!(entry.timeout, Some(Duration::from_secs(20)));
+    assert_eq!((entry.rate, entry.period), (NonZeroU32::new(3), Some(Duration::from_secs(60))));
+    assert_eq!(sim.newest(&LogState::Delivered).callback_headers.get("x-job"), Some("7"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::InvalidCron;
 
 /// The values that a field allows, one bit each.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Field {
     values: u64,
     /// Whether it begins with `*`, and so restricts nothing by itself.

@@ -154,14 +154,18 @@ fn wire_types(printed: &mut Printed) {
         headers
     };
 
-    let record = json!({
-        "messageId": "msg_1", "url": "https://api.example.com/hook", "createdAt": 1, "time": 1, "state": "ERROR",
-        "header": {"Authorization": [bearer]}, "responseHeader": {"X": [bearer]},
+    let callback = json!({
+        "url": "https://api.example.com/hook", "header": {"Authorization": [bearer]},
         "sourceHeader": {"Authorization": [bearer]}, "status": 200, "method": "POST", "sourceMessageId": "msg_1",
         "dlqId": "1-0",
     });
-    printed.debug("Callback", &from_json::<Callback>(&record));
-    printed.debug("FailureCallback", &from_json::<FailureCallback>(&record));
+    printed.debug("Callback", &from_json::<Callback>(&callback));
+    printed.debug("FailureCallback", &from_json::<FailureCallback>(&callback));
+    let record = json!({
+        "messageId": "msg_1", "dlqId": "1-0", "url": url, "callback": url, "createdAt": 1, "time": 1, "state": "ERROR",
+        "error": url, "header": {"Authorization": [bearer]}, "responseHeader": {"X": [bearer]},
+        "callbackHeader": {"X": [bearer]}, "callbackHeaders": {"X": [bearer]},
+    });
     printed.debug("MessageRecord", &from_json::<MessageRecord>(&record));
     printed.debug("DeadLetter", &from_json::<DeadLetter>(&record));
     printed.debug("QueueRecord", &from_json::<QueueRecord>(&serde_json::json!({ "name": "emails" })));
