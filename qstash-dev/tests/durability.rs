@@ -53,6 +53,7 @@ impl Server {
 
     fn started_by(mut command: Command, folder: &Folder) -> Self {
         command.args(["--port", "0", "--data"]).arg(&folder.0).env("QSTASH_TOKEN", TOKEN);
+        command.env("QSTASH_DEV_STATE", folder.0.join("state"));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut lines = stdout.by_ref().lines().map(Result::unwrap);

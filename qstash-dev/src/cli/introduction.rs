@@ -26,6 +26,9 @@ pub(super) fn own(server: &DevServer, given: &[&str]) -> io::Result<()> {
             writeln!(out, "export {name}={value}")?;
         }
     }
+    if !given.contains(&TOKEN) {
+        writeln!(out, "# What happens is shown at {}", server.page_url())?;
+    }
     out.flush()
 }
 
@@ -47,5 +50,6 @@ pub(super) fn published(server: &DevServer) -> io::Result<()> {
             writeln!(out, "{name}=\"{value}\"")?;
         }
     }
+    writeln!(out, "\nWhat happens to the default user is shown at {}", server.page_url())?;
     out.flush()
 }

@@ -140,8 +140,8 @@ impl DevServerBuilder {
     /// signing keys stay in force, unless [others](Self::signing_keys) are given than before; tokens are not kept.
     ///
     /// One server at a time can use a folder; [`DevServer::shutdown`] gives it back before it returns. If it cannot be
-    /// written any more, because the disk is full perhaps, calls
-    /// that change something are answered 500 from then on, and nothing is delivered until a server is started anew.
+    /// written any more, because the disk is full perhaps, calls that change something are answered 500 from then on, and
+    /// nothing is delivered until a server is started anew.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data = Some(folder.into());
         self

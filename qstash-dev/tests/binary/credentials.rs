@@ -7,6 +7,8 @@ use crate::program::{CURRENT_KEY, Folder, NEXT_KEY, Running, TOKEN, output, prog
 const READ_ONLY_TOKEN: (&str, &str) = ("QSTASH_READ_ONLY_TOKEN", "canary-reader");
 const SECRETS: [&str; 4] =
     ["QSTASH_TOKEN", "QSTASH_READ_ONLY_TOKEN", "QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"];
+/// Five variables, and a link.
+const LINES: usize = 6;
 /// Where the token and the keys are kept below a state folder.
 const KEPT: &str = "account.json";
 
@@ -21,9 +23,12 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn what_it_makes_it_prints_as_lines_for_a_shell_and_ctrl_c_ends_it() {
     let home = Folder::new();
-    let running = start(&home, &[], 5);
-    assert!(running.lines.iter().all(|line| line.starts_with("export ")), "{:?}", running.lines);
+    let running = start(&home, &[], LINES);
     let token = running.exported["QSTASH_TOKEN"].clone();
+    let (variables, link) = running.lines.split_at(LINES - 1);
+    assert!(variables.iter().all(|line| line.starts_with("export ")), "{variables:?}");
+    let page = format!("http://{}/#token={token}", running.authority());
+    assert_eq!(link, [format!("# What happens is shown at {page}")]);
     let keys = running.call("GET /v2/keys", &token);
     assert!(keys.starts_with("HTTP/1.1 200 "), "{keys}");
     for variable in ["QSTASH_CURRENT_SIGNING_KEY", "QSTASH_NEXT_SIGNING_KEY"] {
@@ -80,18 +85,18 @@ fn an_environment_that_is_not_usable_is_refused_by_the_name_of_the_variable() {
 #[test]
 fn a_machine_has_one_token_and_one_pair_of_keys_for_its_owner_alone() {
     let home = Folder::new();
-    let first = start(&home, &[], 5);
-    let again = start(&home, &[], 5);
+    let first = start(&home, &[], LINES);
+    let again = start(&home, &[], LINES);
     for name in SECRETS {
         assert_eq!(first.exported[name], again.exported[name], "{name}");
     }
-    let elsewhere = start(&Folder::new(), &[], 5);
+    let elsewhere = start(&Folder::new(), &[], LINES);
     assert!(SECRETS.iter().all(|name| elsewhere.exported[*name] != first.exported[*name]));
 
     // A rotation lasts as long as the server does.
     let token = &first.exported["QSTASH_TOKEN"];
     assert!(first.call("POST /v2/keys/rotate", token).starts_with("HTTP/1.1 200 "));
-    let later = start(&home, &[], 5);
+    let later = start(&home, &[], LINES);
     assert!(SECRETS.iter().all(|name| later.exported[*name] == first.exported[*name]));
 
     let folders = if cfg!(target_os = "macos") {
@@ -104,9 +109,24 @@ fn a_machine_has_one_token_and_one_pair_of_keys_for_its_owner_alone() {
 }
 
 #[test]
+fn with_a_data_folder_a_rotation_outlives_the_program() {
+    let (home, data) = (Folder::new(), Folder::new());
+    let arguments = ["--port", "0", "--data", data.path().to_str().unwrap()];
+    let running = || Running::start(program(&home, &arguments, &[]), LINES);
+    let first = running();
+    let before = first.exported.clone();
+    assert!(first.call("POST /v2/keys/rotate", &before["QSTASH_TOKEN"]).starts_with("HTTP/1.1 200 "));
+    let (code, _, stderr) = first.stopped();
+    assert_eq!(code, Some(0), "{stderr}");
+    let after = running().exported.clone();
+    assert_eq!(after["QSTASH_CURRENT_SIGNING_KEY"], before["QSTASH_NEXT_SIGNING_KEY"]);
+    assert_eq!(after["QSTASH_TOKEN"], before["QSTASH_TOKEN"]);
+}
+
+#[test]
 fn the_environment_goes_before_what_is_kept() {
     let home = Folder::new();
-    let own = start(&home, &[], 5);
+    let own = start(&home, &[], LINES);
     let running = start(&home, &[TOKEN], 4);
     let keys = running.call("GET /v2/keys", TOKEN.1);
     assert!(keys.contains(&own.exported["QSTASH_CURRENT_SIGNING_KEY"]), "{keys}");
@@ -118,14 +138,14 @@ fn the_state_folder_may_be_named() {
     let (home, state) = (Folder::new(), Folder::new());
     let path = state.path().join("a/b");
     let path = path.to_str().unwrap();
-    let by_flag = Running::start(program(&home, &["--port", "0", "--state", path], &[]), 5);
-    let by_variable = start(&home, &[("QSTASH_DEV_STATE", path)], 5);
+    let by_flag = Running::start(program(&home, &["--port", "0", "--state", path], &[]), LINES);
+    let by_variable = start(&home, &[("QSTASH_DEV_STATE", path)], LINES);
     assert_eq!(by_flag.exported["QSTASH_TOKEN"], by_variable.exported["QSTASH_TOKEN"]);
     assert!(Path::new(path).join(KEPT).exists());
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 
     if cfg!(target_os = "linux") {
-        start(&home, &[("XDG_STATE_HOME", path)], 5);
+        start(&home, &[("XDG_STATE_HOME", path)], LINES);
         assert!(Path::new(path).join("qstash-dev").join(KEPT).exists());
     }
 }
@@ -134,8 +154,9 @@ fn the_state_folder_may_be_named() {
 fn programs_that_start_at_the_same_time_make_one_token() {
     let home = Folder::new();
     let tokens: Vec<_> = thread::scope(|scope| {
-        let starting: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| start(&home, &[], 5).exported["QSTASH_TOKEN"].clone())).collect();
+        let starting: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| start(&home, &[], LINES).exported["QSTASH_TOKEN"].clone()))
+            .collect();
         starting.into_iter().map(|started| started.join().unwrap()).collect()
     });
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
@@ -168,7 +189,7 @@ fn what_is_damaged_is_refused_and_stays_as_it_is() {
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
     }
     fs::write(&path, good).unwrap();
-    let running = Running::start(program(&Folder::new(), &arguments, &[]), 5);
+    let running = Running::start(program(&Folder::new(), &arguments, &[]), LINES);
     assert_eq!(running.exported["QSTASH_TOKEN"], "t");
 }
 

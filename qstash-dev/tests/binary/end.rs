@@ -11,7 +11,7 @@ use crate::program::{Folder, Running, program};
 fn in_flight() -> (Running, TcpStream) {
     let destination = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/slow", destination.local_addr().unwrap());
-    let running = Running::start(program(&Folder::new(), &["--port", "0"], &[]), 5);
+    let running = Running::start(program(&Folder::new(), &["--port", "0"], &[]), 6);
     running.call(&format!("POST /v2/publish/{url}"), &running.exported["QSTASH_TOKEN"]);
     let (stream, _) = destination.accept().unwrap();
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();

@@ -40,6 +40,7 @@ fn help_and_version_are_printed() {
         "--allow-host",
         "--map-host",
         "--allow-internet",
+        "--data",
         "--state",
         "--seed",
         "--log-format",
@@ -150,6 +151,17 @@ fn a_mapped_host_is_called_where_it_is_mapped_to() {
     let head = answered.join().unwrap();
     assert_eq!(head[0], "POST /hook HTTP/1.1");
     assert!(head.iter().any(|line| line.eq_ignore_ascii_case("host: api.example.com")), "{head:?}");
+}
+
+#[test]
+fn a_host_that_is_not_called_is_warned_of_with_both_ways_to_have_it_called() {
+    let running = start(&["--port", "0"], &[]);
+    running.call("POST /v2/publish/https://api.example.com/hook", TOKEN.1);
+    let (_, _, stderr) = running.stopped();
+    let warning = stderr.lines().find(|line| line.contains(" WARN ERROR ")).unwrap();
+    for way in ["--map-host api.example.com=http://127.0.0.1:PORT", "--allow-internet"] {
+        assert!(warning.contains(way), "{warning}");
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use crate::program::{Folder, Running, TOKEN, output, program};
 
 const DEFAULT: &str = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0=";
 const LAST: &str = "eyJVc2VySUQiOiJ0ZXN0VXNlcjMiLCJQYXNzd29yZCI6InRlc3RQYXNzd29yZCJ9";
-/// A line that says that it runs, another that explains, and an empty one and five for each user.
-const LINES: usize = 2 + 1 + 4 * 6;
+/// A line that says that it runs, another that explains, five for each user, and a link; with empty ones in between.
+const LINES: usize = 1 + 2 + 4 * 6 + 2;
 
 fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Running {
     Running::start(program(&Folder::new(), arguments, environment), LINES)
@@ -72,7 +72,7 @@ fn before_a_taken_port() -> Option<(Running, TcpListener)> {
 #[test]
 fn a_port_for_logs_that_was_asked_for_is_served_or_refused() {
     for arguments in [&["--port", "0", "--log-port", "0"][..], &["dev", "-port", "0", "-log-port", "0"]] {
-        let lines = if arguments[0] == "dev" { LINES } else { 5 };
+        let lines = if arguments[0] == "dev" { LINES } else { 6 };
         let running = Running::start(program(&Folder::new(), arguments, &[]), lines);
         let (code, _, stderr) = running.stopped();
         assert_eq!(code, Some(0));

@@ -39,6 +39,8 @@ async fn published_users_have_the_published_tokens_and_keys() {
     });
     assert_eq!(keys, expected);
     for account in server.accounts() {
+        let shown = format!("{account:?}");
+        assert!(!shown.contains(&account.token) && !shown.contains("sig_"), "{shown}");
         let refused = Verifier::builder(account.signing_keys.clone()).any_destination().build();
         assert!(refused.is_err(), "{account:?}");
         Verifier::builder(account.signing_keys).any_destination().allow_published_dev_keys().build().unwrap();
