@@ -23,7 +23,7 @@ const LONGEST_PAST: usize = 40_000;
 /// How many entries of the past are written at a time.
 const CHUNK: usize = 256;
 /// How many lines wait for a listener. One that falls further behind is dropped, and may come back for the past.
-const MOST_LINES: usize = 8192;
+const MOST_LINES: usize = 4096;
 /// Each is an open connection.
 const MOST_LISTENERS: usize = 32;
 

@@ -153,7 +153,8 @@ export async function setUp(t, options = {}) {
   context.on("weberror", (error) => complaints.push(`error: ${error.error()}`));
   context.on("dialog", (dialog) => {
     complaints.push(`dialog: ${dialog.message()}`);
-    return dialog.dismiss();
+    // The browser may have closed it on its own.
+    dialog.dismiss().catch(() => {});
   });
   context.on("console", (message) => {
     if (message.type() === "error" && !/Failed to load resource/.test(message.text())) complaints.push(`console: ${message.text()}`);
