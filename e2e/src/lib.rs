@@ -199,7 +199,8 @@ pub async fn a_thousand_messages_arrive(mut turning: Loop) {
     let published: Vec<_> = stream::iter(0..MESSAGES).map(publish).buffer_unordered(64).collect().await;
     assert!(published.iter().all(Result::is_ok), "{:?}", published.iter().find(|answer| answer.is_err()));
     turning.qstash.settled().await;
-    let errors: Vec<String> = turning.qstash.log().await.into_iter().filter_map(|entry| entry.error).collect();
+    let errors: Vec<String> =
+        turning.qstash.log().await.into_iter().filter_map(|entry| entry.error).collect();
     assert_eq!(errors, [""; 0]);
 
     let (work, callbacks): (Vec<Seen>, Vec<Seen>) =
