@@ -11,7 +11,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Uri, uri::Authority};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
 use qstash_types::header;
 use qstash_verify::Token;
 use tokio::time::timeout;
@@ -31,6 +34,10 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// Longer than any token is valid.
 const LATENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a connection is kept for the next delivery. Servers close theirs after a few seconds (Node.js and actix-web after
+/// five), and a request that is sent just then is lost.
+const LONGEST_IDLE: Duration = Duration::from_secs(1);
+
 /// Carries deliveries to their destinations.
 #[derive(Clone, Debug)]
 pub(crate) struct Courier {
@@ -41,7 +48,11 @@ pub(crate) struct Courier {
 
 impl Courier {
     pub(crate) fn new(keys: Keyring, faults: Faults, outgoing: Arc<Outgoing>) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build(Connector::new(outgoing)), keys, faults }
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(LONGEST_IDLE)
+            .build(Connector::new(outgoing));
+        Self { client, keys, faults }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
