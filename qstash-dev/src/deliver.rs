@@ -11,7 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderValue, Request, Uri,
+    HeaderMap, HeaderValue, Request, Uri,
     uri::{Authority, Scheme},
 };
 use http_body_util::{BodyExt as _, Full};
@@ -101,7 +101,7 @@ impl Courier {
         let body = beginning(body)
             .await
             .map_err(|error| format!("the response broke off: {}", root_cause(&error)))?;
-        Ok(Response { status: parts.status, headers: parts.headers, body })
+        Ok(Response { status: parts.status, headers: copied(&parts.headers), body })
     }
 
     fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {
@@ -150,6 +150,12 @@ async fn beginning(mut body: Incoming) -> Result<Bytes, hyper::Error> {
     }
     read.truncate(LONGEST_BODY);
     Ok(read.freeze())
+}
+
+/// The headers apart from the buffer that they were read into: the log keeps them long.
+fn copied(headers: &HeaderMap) -> HeaderMap {
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was one already");
+    headers.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
 }
 
 /// The innermost error: the outer ones only say which layer it went through.
