@@ -77,8 +77,9 @@ function draw() {
 
 // What the feed does not tell is read anew, from time to time and when something has happened.
 async function refresh() {
+  const readAt = now();
   const letters = await refreshSection("dead");
-  setDeadLetters(letters);
+  setDeadLetters(letters, readAt);
   deadLettersChanged();
   const { badge } = tabs.get("dead");
   badge.textContent = count(letters.messages.length) + (letters.cursor === undefined ? "" : "+");
