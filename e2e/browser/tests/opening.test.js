@@ -44,6 +44,15 @@ test("a link with a wrong token ends with the question for the right one", async
   await page.getByRole("status").getByText("live").waitFor();
 });
 
+test("the link also works in a page that is open already", async (t) => {
+  const { server, page } = await setUp(t);
+  await page.goto(`${server.url}/#token=wrong`);
+  await page.getByRole("alert").waitFor();
+  await page.goto(server.link);
+  await page.getByRole("status").getByText("live").waitFor();
+  assert.equal(page.url(), `${server.url}/`);
+});
+
 test("the empty page tells how to publish the first message, and that works", async (t) => {
   const { server, destination, page } = await setUp(t);
   await open(page, server);

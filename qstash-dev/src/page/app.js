@@ -1,20 +1,19 @@
-// The page: where the reader is, the connection, and what is drawn when.
+// The page: where the reader is, and what is drawn when.
 
-import { call, hasToken, listen, setToken } from "./connection.js";
+import { askForToken } from "./ask.js";
+import { bringsToken, hasToken } from "./connection.js";
 import { concernsDetail, deadLettersChanged, detail, refreshDetail, showMessage } from "./detail.js";
 import { arrange, element } from "./dom.js";
 import { count, span } from "./format.js";
 import { drawList, focusSearch, list, markMessage, searchFor } from "./list.js";
+import { follow, isLive } from "./live.js";
 import { tick } from "./marks.js";
 import { clockIsAhead, forgetAll, messages, now, setClock, setDeadLetters, take } from "./messages.js";
 import { afterAct, notify } from "./notices.js";
 import { TITLES, refreshSection, sectionView } from "./sections.js";
 
 const view = document.getElementById("view");
-const connection = document.getElementById("connection");
 const clock = document.getElementById("clock");
-
-// Where the reader is.
 
 const tabs = new Map();
 for (const [name, title] of [["messages", "Messages"], ...Object.entries(TITLES)]) {
@@ -55,8 +54,6 @@ function decoded(text) {
   }
 }
 
-// What is drawn, and when.
-
 let drawing = false;
 
 // Draws soon: once for everything that comes in at about the same time.
@@ -80,8 +77,9 @@ function draw() {
 
 // What the feed does not tell is read anew, from time to time and when something has happened.
 async function refresh() {
+  const readAt = now();
   const letters = await refreshSection("dead");
-  setDeadLetters(letters);
+  setDeadLetters(letters, readAt);
   deadLettersChanged();
   const { badge } = tabs.get("dead");
   badge.textContent = count(letters.messages.length) + (letters.cursor === undefined ? "" : "+");
@@ -102,7 +100,7 @@ function once(work) {
     while (again) {
       again = false;
       await guarded(work);
-      await wait(200);
+      await new Promise((resolve) => setTimeout(resolve, 200));
     }
     running = false;
   };
@@ -111,54 +109,13 @@ function once(work) {
 const refreshSoon = once(refresh);
 const refreshDetailSoon = once(refreshDetail);
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
 setInterval(() => {
   tick();
   drawSoon();
 }, 1000);
 setInterval(() => {
-  if (!document.hidden && state === "live") refreshSoon();
+  if (!document.hidden && isLive()) refreshSoon();
 }, 2000);
-
-// The connection.
-
-let live = new AbortController();
-
-// Follows the feed for as long as the page is looked at. Whenever it begins, it tells the past again.
-async function follow() {
-  for (;;) {
-    live = new AbortController();
-    try {
-      await listen(live.signal, hand);
-      setConnection("lost");
-    } catch (error) {
-      if (error.name === "Unauthorized") await askForToken(error.message);
-      else if (!live.signal.aborted) setConnection("lost");
-    }
-    // Browsers keep few connections to one server, and pages that nobody looks at would hold them.
-    if (document.hidden) await becomesVisible();
-    await wait(500);
-  }
-}
-
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) live.abort();
-});
-
-function becomesVisible() {
-  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
-}
-
-const TEXTS = { connecting: "connecting", live: "live", lost: "connection lost, trying again" };
-let state = "connecting";
-
-function setConnection(next) {
-  if (state === "lost" && next === "live") notify("Connected again.");
-  state = next;
-  connection.className = `connection ${state}`;
-  connection.textContent = TEXTS[state];
-}
 
 function hand(lines) {
   let isPast = false;
@@ -177,10 +134,7 @@ function hand(lines) {
       if (concernsDetail(line)) refreshDetailSoon();
     }
   }
-  if (isPast) {
-    setConnection("live");
-    refreshDetailSoon();
-  }
+  if (isPast) refreshDetailSoon();
   if (isPast || failed || place !== "messages") refreshSoon();
   drawSoon();
 }
@@ -199,48 +153,14 @@ async function guarded(work) {
   }
 }
 
-// The token.
-
 let asking = false;
 
-// Asks until a token is given that the server knows.
-async function askForToken(problem) {
+async function ask(problem) {
   asking = true;
-  for (;;) {
-    setToken(await answerTo(problem));
-    try {
-      await call("GET", "/dev/dlq");
-      break;
-    } catch (error) {
-      problem = error.message;
-    }
-  }
+  await askForToken(view, problem);
   asking = false;
   go();
 }
-
-function answerTo(problem) {
-  const field = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
-  return new Promise((resolve) => {
-    const form = element("form", {
-      class: "ask",
-      onsubmit: (event) => {
-        event.preventDefault();
-        resolve(field.value.trim());
-      },
-    },
-      element("h2", {}, "Which token?"),
-      element("p", { class: "soft" }, "Open the link that qstash-dev printed when it started, or enter the value of QSTASH_TOKEN."),
-      element("label", { for: "token" }, "Token"),
-      field,
-      problem && element("p", { class: "problem", role: "alert" }, problem),
-      element("button", { type: "submit", class: "main" }, "Open"));
-    arrange(view, [form]);
-    field.focus();
-  });
-}
-
-// The keyboard.
 
 document.addEventListener("keydown", (event) => {
   const writes = event.target.closest("input, textarea");
@@ -255,13 +175,14 @@ document.addEventListener("keydown", (event) => {
 });
 
 window.addEventListener("hashchange", () => {
-  if (!asking) go();
+  if (bringsToken()) location.reload();
+  else if (!asking) go();
 });
 
 async function start() {
-  if (!hasToken()) await askForToken();
-  else go();
-  follow();
+  if (hasToken()) go();
+  else await ask();
+  follow(hand, ask);
 }
 
 start();

@@ -1,11 +1,12 @@
 // The server: calls of its API, and the feed of what happens there.
 
 const STORED = "token";
+const GIVEN = /^#token=(.+)$/;
 let token = takeToken();
 
 // The link that the program prints carries the token behind the "#", which browsers send to nobody.
 function takeToken() {
-  const given = /^#token=(.+)$/.exec(location.hash);
+  const given = GIVEN.exec(location.hash);
   if (given) {
     history.replaceState(null, "", location.pathname);
     try {
@@ -15,6 +16,11 @@ function takeToken() {
     }
   }
   return sessionStorage.getItem(STORED);
+}
+
+// Whether the link was opened in a page that was open already.
+export function bringsToken() {
+  return GIVEN.test(location.hash);
 }
 
 export function hasToken() {

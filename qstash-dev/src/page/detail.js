@@ -132,7 +132,7 @@ function attemptsOf(events) {
 function attempts() {
   const list = attemptsOf(story.events);
   const rest = story.events.filter((event) => ["FAILED", "CANCEL_REQUESTED", "CANCELED"].includes(event.state));
-  const outcome = { FAILED: "No attempt is left: the message is a dead letter.", CANCEL_REQUESTED: "Somebody asked to cancel it.", CANCELED: "Cancelled." };
+  const outcome = { FAILED: "No attempt is left: it became a dead letter.", CANCEL_REQUESTED: "Somebody asked to cancel it.", CANCELED: "Cancelled." };
   const items = list.map((attempt, index) => attemptView(attempt, index + 1)).reverse();
   const ends = rest.map((event) => element("li", { class: "end soft" }, clockMark(event.time), " ", outcome[event.state])).reverse();
   return section("Attempts", items.length + ends.length > 0

@@ -20,13 +20,21 @@ export function setClock(time) {
   ahead = time - Date.now();
 }
 
-// The messages that are in the dead letter queue, each with the id of its entry there, and how far back we know them.
+// The messages that are in the dead letter queue, each with the id of its entry there, and the span of time that we
+// know them of.
 let deadLetters = new Map();
 let knownSince = 0;
+let knownUntil = 0;
 
-export function setDeadLetters({ messages, cursor }) {
+export function setDeadLetters({ messages, cursor }, readAt) {
+  knownUntil = readAt;
   deadLetters = new Map(messages.map((entry) => [entry.messageId, entry.dlqId]));
   knownSince = cursor === undefined ? 0 : Number(cursor.split("-")[0]);
+}
+
+// A message that has failed is a dead letter, unless we know better.
+function isDead(id, since) {
+  return deadLetters.has(id) || since < knownSince || since >= knownUntil;
 }
 
 export function deadLetterOf(id) {
@@ -91,7 +99,7 @@ export function standing(message, time) {
     case "DELIVERED":
       return { kind: "delivered", at: since };
     case "FAILED":
-      return { kind: deadLetters.has(message.id) || since < knownSince ? "dead" : "failed", at: since };
+      return { kind: isDead(message.id, since) ? "dead" : "failed", at: since };
     default:
       return { kind: "cancelled", at: since };
   }

@@ -232,11 +232,11 @@ async fn a_reader_that_does_not_keep_up_is_dropped_and_nobody_else_is_held_up() 
         assert_eq!(publish(&server, "all").header("Upstash-Delay", "1h").send().await.status, 200);
     }
     let mut lines = 0;
-    let mut chunk = [0; 64 * 1024];
+    let mut chunk = vec![0; 64 * 1024];
     while lines < 7000 {
         match slow.0.read(&mut chunk).await.unwrap() {
             0 => break,
-            length => lines += chunk[..length].iter().filter(|byte| **byte == b'{').count(),
+            length => lines += chunk[..length].split(|byte| *byte == b'{').count() - 1,
         }
     }
     assert!(lines < 7000, "{lines}");
