@@ -171,9 +171,18 @@ impl Store {
     }
 
     fn write(&self, write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), NotKept> {
-        let open = self.0.lock().map_err(|_| NotKept::BROKEN)?;
-        let (database, _) = open.as_ref().ok_or(NotKept(Cow::Borrowed("the server is shutting down")))?;
-        transact(database, write).map_err(|error| NotKept(error.to_string().into()))
+        let mut open = self.0.lock().map_err(|_| NotKept::BROKEN)?;
+        let (database, lock) = open.take().ok_or(NotKept(Cow::Borrowed("the file is closed")))?;
+        match transact(&database, write) {
+            Ok(()) => {
+                *open = Some((database, lock));
+                Ok(())
+            }
+            Err(error) => {
+                abandon(database);
+                Err(NotKept(error.to_string().into()))
+            }
+        }
     }
 }
 
@@ -187,13 +196,19 @@ fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, File, Memory), Probl
         sync_names(folder)?;
     }
     let mut database = builder().open(path)?;
-    // All of it is read now anyway, so whatever has become of it is seen now.
-    if let Err(error) = database.check_integrity() {
-        // Closing it would write to it.
-        mem::forget(database);
-        return Err(error.into());
+    match go_on(&mut database, keys) {
+        Ok(memory) => Ok((database, lock, memory)),
+        Err(problem) => {
+            abandon(database);
+            Err(problem)
+        }
     }
-    transact(&database, |transaction| {
+}
+
+fn go_on(database: &mut Database, keys: KeptKeys) -> Result<Memory, Problem> {
+    // All of it is read now anyway, so whatever has become of it is seen now.
+    database.check_integrity()?;
+    transact(database, |transaction| {
         transaction.open_table(RECORDS)?;
         let form = get(&transaction.open_table(SERVER)?, name::FORM)?.unwrap_or(FORM);
         if form == FORM {
@@ -202,12 +217,17 @@ fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, File, Memory), Probl
             Err(redb::Error::Corrupted(format!("another version has written it, in form {form}")))
         }
     })?;
-    let memory = read(&database, keys)?;
-    transact(&database, |transaction| {
+    let memory = read(database, keys)?;
+    transact(database, |transaction| {
         put(transaction, name::STARTS, &(memory.starts + 1))?;
         put(transaction, name::KEYS, &memory.keys)
     })?;
-    Ok((database, lock, memory))
+    Ok(memory)
+}
+
+/// Leaves a file as it is that is damaged or cannot be written: closing it would write to it, and panic over that.
+fn abandon(database: Database) {
+    mem::forget(database);
 }
 
 fn builder() -> Builder {

@@ -8,7 +8,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     sync::{
         atomic::{AtomicU64, Ordering},
         mpsc::{self, Receiver, Sender},
@@ -61,12 +61,14 @@ impl Server {
         Self { child, _stdout: stdout, authority: url.expect("the server starts") }
     }
 
-    /// Kills the program by force, and returns what it had to say.
-    fn kill(mut self) -> String {
-        self.child.kill().unwrap();
+    /// Presses Ctrl-C, and returns the exit code and what the program had to say.
+    #[cfg(unix)]
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
+        (self.child.wait().unwrap().code(), log)
     }
 }
 
@@ -200,15 +202,21 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_twenty_times() {
     assert_eq!(lost, 0);
 }
 
+/// The program, as if the disk had no room for longer files than this.
+#[cfg(unix)]
+fn with_small_files(blocks: u32) -> Command {
+    let mut shell = Command::new("sh");
+    // The program is to see the error, not the signal.
+    let script = format!(r#"trap '' XFSZ; ulimit -f {blocks}; exec "$0" "$@""#);
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_qstash-dev")]).stderr(Stdio::piped());
+    shell
+}
+
 #[cfg(unix)]
 #[test]
 fn what_does_not_fit_on_the_disk_is_refused_and_what_was_accepted_is_still_there() {
     let folder = Folder::new("full");
-    // The shell sets a limit to the length of files, and the program is to see the error, not the signal.
-    let mut shell = Command::new("sh");
-    shell.args(["-c", r#"trap '' XFSZ; ulimit -f 8192; exec "$0" "$@""#, env!("CARGO_BIN_EXE_qstash-dev")]);
-    shell.stderr(Stdio::piped());
-    let server = Server::started_by(shell, &folder);
+    let server = Server::started_by(with_small_files(8192), &folder);
     let mut accepted = Vec::new();
     let body = vec![b'x'; 100_000];
     let (status, refusal) = loop {
@@ -228,8 +236,17 @@ fn what_does_not_fit_on_the_disk_is_refused_and_what_was_accepted_is_still_there
     assert_eq!(again, (500, refusal));
     let message = format!("GET /v2/messages/{}", accepted[0]);
     assert_eq!(call(&server.authority, &message, b"").unwrap().0, 200, "reads go on");
-    let log = server.kill();
-    assert_eq!(log.matches(clear).count(), 1, "{log}");
+    let (code, log) = server.interrupt();
+    assert_eq!((code, log.matches(clear).count(), log.matches("panicked").count()), (Some(0), 1, 0), "{log}");
+
+    for folder in [&folder, &Folder::new("small")] {
+        let mut program = with_small_files(1);
+        program.args(["--port", "0", "--data"]).arg(&folder.0);
+        let Output { status, stderr, .. } = program.output().unwrap();
+        let refusal = format!("qstash-dev: cannot use the data folder {}: ", folder.0.display());
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert!(status.code() == Some(1) && stderr.starts_with(&refusal), "{stderr}");
+    }
 
     let server = Server::start(&folder);
     for id in accepted {

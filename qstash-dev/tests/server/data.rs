@@ -10,7 +10,7 @@ use std::{
 
 use qstash_dev::{DevServer, DevServerBuilder, StartError};
 use qstash_types::{LogState, SigningKey, SigningKeys};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     client::{call, get, publish},
@@ -295,4 +295,32 @@ async fn a_damaged_file_is_refused_or_does_no_harm() {
         zeroed[used[used.len() / 4]..used[used.len() / 2]].fill(0);
         start_on(&zeroed, &messages).await.unwrap_err();
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn odd_headers_are_kept_as_they_are_or_refused() {
+    let folder = Folder::new();
+    let destination = Destination::answering(200).await;
+    let server = folder.start().await;
+    let long_name = "n".repeat(65_500);
+    let forwarded = publish(&server, &destination.url("/long"))
+        .header("Upstash-Delay", "1h")
+        .header("Upstash-Header-Forward", "true")
+        .header(&long_name, "value");
+    forwarded.accepted().await;
+    let values: Vec<_> = (0..40_000).map(|number| number.to_string()).collect();
+    for name in ["Upstash-Callback-Forward-A", "Upstash-Forward-A"] {
+        let mut items = json!([{ "destination": destination.url("/many"), "headers": {} }]);
+        items[0]["headers"][name] = json!(values);
+        let answer = call(&server, "POST", "/v2/batch").body(items.to_string()).send().await;
+        assert_eq!(answer.json(), json!([{ "error": "more than 256 headers" }]));
+    }
+
+    let copy = folder.after_a_crash();
+    let restored = copy.start().await;
+    restored.advance(HOUR).await;
+    let received = destination.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].header(&long_name), Some("value"));
 }
