@@ -1,7 +1,10 @@
 //! The whole loop with an actix-web receiver.
 
+use std::time::Duration;
+
 use actix_web::{
     App, HttpResponse, HttpServer,
+    http::KeepAlive,
     web::{self, Data},
 };
 use e2e::{ANSWER, Loop, Seen, Sightings, outcomes::LATER};
@@ -30,6 +33,8 @@ async fn turning_with(settings: impl FnOnce(VerifierBuilder) -> VerifierBuilder)
                 .route("/outcome/question-mark", web::post().to(question_mark))
                 .route("/outcome/undecodable", web::post().to(async |_: Signed<u32>| ""))
         });
+        // However slow the machine is: no request comes too late, and no connection is closed for having been idle.
+        let server = server.client_request_timeout(Duration::ZERO).keep_alive(KeepAlive::Os);
         let server = server.workers(1).disable_signals().listen(listener).expect("a free listener").run();
         tokio::spawn(server);
     })

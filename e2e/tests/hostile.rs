@@ -1,6 +1,8 @@
 //! Receivers under attack. `cargo test -p e2e --test hostile -- --nocapture axum` tells what the attacks cost, and the
 //! same with `actix`: one at a time, since memory that the first has freed costs the second nothing.
 
+use std::time::Duration;
+
 use actix_web::{
     App, HttpServer,
     web::{self, Data},
@@ -35,7 +37,8 @@ async fn actix() -> Target {
             let app = App::new().app_data(Data::from(held.clone())).route("/delivery", web::post().to(hold));
             app.wrap(middleware.clone())
         };
-        let server = HttpServer::new(app).workers(1).disable_signals();
+        // However slow the machine is, no request comes too late.
+        let server = HttpServer::new(app).client_request_timeout(Duration::ZERO).workers(1).disable_signals();
         tokio::spawn(server.listen(listener).expect("a free listener").run());
     })
     .await

@@ -1,5 +1,6 @@
 //! What QStash says about a delivery in its headers.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
@@ -69,7 +70,8 @@ impl DeliveryHeaders {
     pub fn write(&self, headers: &mut HeaderMap) {
         let mut put = |name: &HeaderName, value: Option<String>| {
             // Ids and labels hold no control characters, so every text here is a header value.
-            if let Some(value) = value.and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
+            if let Some(value) = value.and_then(|text| HeaderValue::from_maybe_shared(Bytes::from(text)).ok())
+            {
                 headers.insert(name, value);
             }
         };

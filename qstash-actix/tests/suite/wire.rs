@@ -1,6 +1,6 @@
 //! The middleware behind a real connection.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -27,7 +27,9 @@ fn serve() -> SocketAddr {
             .default_service(web::to(handler))
             .wrap(middleware())
     };
-    let server = HttpServer::new(app).workers(1).disable_signals().bind_auto_h2c("127.0.0.1:0").unwrap();
+    // However slow the machine is, no request comes too late.
+    let server = HttpServer::new(app).client_request_timeout(Duration::ZERO).workers(1).disable_signals();
+    let server = server.bind_auto_h2c("127.0.0.1:0").unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());
     address

@@ -22,7 +22,7 @@ pub(crate) const ROLE: &str = "forward-to";
 
 type Sender = Client<HttpConnector, Full<Bytes>>;
 
-/// Serves until it is killed.
+/// Serves until it is killed, on one thread, as the program does.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn serve(destination: SocketAddr) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -14,10 +14,10 @@ impl Broker {
     /// that is running is not stopped: if it succeeds the message is delivered, and it is not tried again if it fails.
     pub(super) fn cancel(&mut self, now: Millis, filter: &Filter, most: usize) -> Answer {
         let mut wanted: Vec<_> = if filter.message_ids.is_empty() {
-            let matching = |tracked: &&Box<Tracked>| {
+            let matching = |tracked: &&Tracked| {
                 is_cancellable(tracked) && filter.matches(&tracked.message, tracked.message.created_at)
             };
-            self.messages.values().filter(matching).map(|tracked| age(tracked)).collect()
+            self.messages.values().map(AsRef::as_ref).filter(matching).map(age).collect()
         } else {
             let named = filter.message_ids.iter().flat_map(|ids| ids.split(','));
             let tracked = named.filter_map(|id| self.messages.get(id.trim()));
