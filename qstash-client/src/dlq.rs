@@ -108,15 +108,15 @@ impl DeadLetters {
     filters!();
     listing!("dlq", DeadLetter);
 
-    /// These entries. All other filters would be ignored by the server, and are refused beside it.
-    /// Parameter: `dlqIds`.
+    /// These entries. [`delete`](Self::delete) and [`retry`](Self::retry) refuse all other filters beside it, which the
+    /// server would ignore. Parameter: `dlqIds`.
     pub fn ids(self, ids: impl IntoIterator<Item: TryInto<DlqId, Error: fmt::Display>>) -> Self {
         Self(self.0.ids::<DlqId, _>("dlqIds", "dead letter queue ids", ids))
     }
 
-    /// The entry of this message. Parameter: `messageId`.
+    /// The entry of this message; the last call wins. Parameter: `messageId`.
     pub fn message(self, id: impl TryInto<MessageId, Error: fmt::Display>) -> Self {
-        Self(self.0.add::<MessageId>("messageId", "message id", id))
+        Self(self.0.only::<MessageId>("messageId", "message id", id))
     }
 
     /// Those whose last response had this status. Several are alternatives. Parameter: `responseStatus`.
