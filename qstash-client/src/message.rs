@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     InvalidInput,
     draft::{Draft, valid},
-    settings::{option_setters, setters},
+    settings::{headers_of, option_setters, setters},
 };
 
 /// A request that QStash is to deliver: a destination, a body, and how to go about it.
@@ -227,13 +227,7 @@ impl MessageParts {
 
     /// Every header of the message. The options win over the plain headers.
     pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
-        let typed = self.options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
-        if self.headers.is_empty() {
-            return Ok(typed);
-        }
-        let mut headers = self.headers.clone();
-        headers.extend(typed);
-        Ok(headers)
+        headers_of(&self.options, &self.headers)
     }
 }
 

@@ -24,7 +24,7 @@ impl Api {
     /// The call as a request. Each attempt sends a copy of it.
     pub(crate) fn request(&self, call: Call) -> Result<Request<Bytes>, InvalidInput> {
         let uri = Uri::try_from(format!("{}{}", self.base_url, call.target))
-            .map_err(|fault| InvalidInput::new("destination", fault))?;
+            .map_err(|fault| InvalidInput::new("URL of the call", fault))?;
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
         *request.uri_mut() = uri;
