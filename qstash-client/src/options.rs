@@ -12,8 +12,8 @@ use crate::{
     settings::{headers_of, option_setters, setters},
 };
 
-/// How messages are delivered, without saying which: the defaults of a URL group, or what changes when a dead letter is
-/// tried again.
+/// How messages are delivered, without saying which: the defaults of a client or of a URL group, or what changes when a
+/// dead letter is tried again.
 ///
 /// The setters are those of [`Message`](crate::Message). They never fail; the first mistake is kept and returned before
 /// anything is sent.
