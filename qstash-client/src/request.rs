@@ -23,8 +23,10 @@ pub(crate) struct Api {
 impl Api {
     /// The call as a request. Each attempt sends a copy of it.
     pub(crate) fn request(&self, call: Call) -> Result<Request<Bytes>, InvalidInput> {
+        // Nothing but a destination stands there unescaped.
+        let longest = if call.target.contains("://") { "destination" } else { "URL of the call" };
         let uri = Uri::try_from(format!("{}{}", self.base_url, call.target))
-            .map_err(|fault| InvalidInput::new("URL of the call", fault))?;
+            .map_err(|fault| InvalidInput::new(longest, fault))?;
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
         *request.uri_mut() = uri;
