@@ -68,7 +68,8 @@ impl DeadLetterHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 404: there is no such entry.
+    /// See [`Error`]. Status 404: there is no such entry; [`Error::is_ambiguous`] tells whether an earlier attempt of this
+    /// call may have deleted it.
     pub async fn delete(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["dlq", id]), nothing).await
     }

@@ -85,7 +85,8 @@ impl ScheduleHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 404: there is no such schedule.
+    /// See [`Error`]. Status 404: there is no such schedule; [`Error::is_ambiguous`] tells whether an earlier attempt of
+    /// this call may have deleted it.
     pub async fn delete(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["schedules", id]), nothing).await
     }
