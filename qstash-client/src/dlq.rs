@@ -33,7 +33,11 @@ impl Client {
     /// while let Some(letter) = failed.try_next().await? {
     ///     println!("{} failed", letter.message.url);
     /// }
-    /// client.dlq().label("render").retry(&MessageOptions::new().retries(5)).await?;
+    ///
+    /// let (mut entries, patient) = (client.dlq().label("render"), MessageOptions::new().retries(5));
+    /// while let Some(cursor) = entries.retry(&patient).await?.cursor {
+    ///     entries = entries.cursor(cursor); // one call takes as many as a page holds
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn dlq(&self) -> DeadLetters {
@@ -95,6 +99,7 @@ pub struct DeadLetters(Filter);
 
 /// What a bulk call has done, and where to go on.
 #[derive(Clone, Debug, Deserialize)]
+#[must_use = "the cursor tells whether more is left to be deleted"]
 #[non_exhaustive]
 pub struct Deleted {
     /// How many entries were deleted.
@@ -125,7 +130,7 @@ impl DeadLetters {
         Self(self.0.set(|query| query.add("responseStatus", status)))
     }
 
-    /// Deletes the entries that the filters select, as many as one call takes.
+    /// Deletes the entries that the filters select, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -134,7 +139,7 @@ impl DeadLetters {
         self.send_delete(|query| query.selects_something("dlqIds")).await
     }
 
-    /// Deletes **every** entry, as many as one call takes.
+    /// Deletes **every** entry, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -144,7 +149,7 @@ impl DeadLetters {
     }
 
     /// Publishes the messages that the filters select again, as new ones, with these options instead of their own: as
-    /// many as one call takes.
+    /// many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -154,7 +159,7 @@ impl DeadLetters {
         self.send_retry(|query| query.selects_something("dlqIds"), overrides).await
     }
 
-    /// Publishes **every** message again, as many as one call takes.
+    /// Publishes **every** message again, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///

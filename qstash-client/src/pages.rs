@@ -15,6 +15,7 @@ use crate::{
 /// A part of a listing, and where the next one begins.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Answer<T>", bound(deserialize = "T: Deserialize<'de>"))]
+#[must_use = "the cursor tells whether there is more"]
 #[non_exhaustive]
 pub struct Page<T> {
     /// What the page holds.
