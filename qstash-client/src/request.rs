@@ -107,6 +107,7 @@ impl Call {
 
     /// A call that publishes a message, or enqueues it.
     pub(crate) fn handing_over(mut message: MessageParts) -> Result<Self, InvalidInput> {
+        message.can_stand_in_a_path()?;
         match message.options.queue.take() {
             Some(queue) => Self::delivering(&["enqueue", queue.as_str()], message),
             None => Self::delivering(&["publish"], message),

@@ -155,6 +155,7 @@ pub(crate) fn scheduled(
     message: Message,
 ) -> Result<MessageParts, InvalidInput> {
     let mut parts = message.finish()?;
+    parts.can_stand_in_a_path()?;
     if let Some(Start::At(_)) = parts.options.start {
         return Err(InvalidInput::new("not-before", "a schedule can only delay its messages"));
     }
