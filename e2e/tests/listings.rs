@@ -47,7 +47,18 @@ async fn the_dead_letter_queue_is_read_page_by_page_and_emptied() {
 
     let answer = letters.delete().await.expect("some are deleted");
     assert_eq!((answer.deleted, answer.cursor.is_some()), (2, true));
-    client.dlq().delete_all().await.expect("all are deleted");
+    let patient = MessageOptions::new().label("c");
+    let (mut letters, mut retried) = (client.dlq().label("a").count(NonZeroU32::MIN), 0);
+    loop {
+        let page = letters.retry(&patient).await.expect("some are published again");
+        retried += page.items.len();
+        let Some(cursor) = page.cursor else { break };
+        letters = letters.cursor(cursor);
+    }
+    qstash.settled().await;
+    assert_eq!((retried, client.dlq().label("c").list().await.expect("a page").items.len()), (2, 2));
+    let answer = client.dlq().delete_all().await.expect("all are deleted");
+    assert_eq!((answer.deleted, answer.cursor), (3, None));
     assert_eq!(client.dlq().stream().try_collect::<Vec<_>>().await.expect("all pages"), []);
 }
 

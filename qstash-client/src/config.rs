@@ -144,7 +144,8 @@ impl ClientBuilder {
     ///
     /// What a message sets itself wins, setting by setting; forwarded and plain headers win name by name. Only a plain
     /// [`header`](crate::Message::header) of a message does not win over a setter here, as it never does over a setter. A
-    /// delay does not apply in queues, which know none.
+    /// delay does not apply in queues, which know none. No message can do without a default, such as a callback: for that
+    /// there is a second client.
     ///
     /// ```
     /// use qstash_client::{Client, MessageOptions};

@@ -33,7 +33,11 @@ impl Client {
     /// while let Some(letter) = failed.try_next().await? {
     ///     println!("{} failed", letter.message.url);
     /// }
-    /// client.dlq().label("render").retry(&MessageOptions::new().retries(5)).await?;
+    ///
+    /// let (mut entries, patient) = (client.dlq().label("render"), MessageOptions::new().retries(5));
+    /// while let Some(cursor) = entries.retry(&patient).await?.cursor {
+    ///     entries = entries.cursor(cursor); // one call takes as many as a page holds
+    /// }
     /// # Ok(()) }
     /// ```
     pub fn dlq(&self) -> DeadLetters {
@@ -68,7 +72,8 @@ impl DeadLetterHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 404: there is no such entry.
+    /// See [`Error`]. Status 404: there is no such entry; [`Error::is_ambiguous`] tells whether an earlier attempt of this
+    /// call may have deleted it.
     pub async fn delete(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["dlq", id]), nothing).await
     }
@@ -94,6 +99,7 @@ pub struct DeadLetters(Filter);
 
 /// What a bulk call has done, and where to go on.
 #[derive(Clone, Debug, Deserialize)]
+#[must_use = "the cursor tells whether more is left to be deleted"]
 #[non_exhaustive]
 pub struct Deleted {
     /// How many entries were deleted.
@@ -108,15 +114,15 @@ impl DeadLetters {
     filters!();
     listing!("dlq", DeadLetter);
 
-    /// These entries. All other filters would be ignored by the server, and are refused beside it.
-    /// Parameter: `dlqIds`.
+    /// These entries. [`delete`](Self::delete) and [`retry`](Self::retry) refuse all other filters beside it, which the
+    /// server would ignore. Parameter: `dlqIds`.
     pub fn ids(self, ids: impl IntoIterator<Item: TryInto<DlqId, Error: fmt::Display>>) -> Self {
         Self(self.0.ids::<DlqId, _>("dlqIds", "dead letter queue ids", ids))
     }
 
-    /// The entry of this message. Parameter: `messageId`.
+    /// The entry of this message; the last call wins. Parameter: `messageId`.
     pub fn message(self, id: impl TryInto<MessageId, Error: fmt::Display>) -> Self {
-        Self(self.0.add::<MessageId>("messageId", "message id", id))
+        Self(self.0.only::<MessageId>("messageId", "message id", id))
     }
 
     /// Those whose last response had this status. Several are alternatives. Parameter: `responseStatus`.
@@ -124,7 +130,7 @@ impl DeadLetters {
         Self(self.0.set(|query| query.add("responseStatus", status)))
     }
 
-    /// Deletes the entries that the filters select, as many as one call takes.
+    /// Deletes the entries that the filters select, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -133,7 +139,7 @@ impl DeadLetters {
         self.send_delete(|query| query.selects_something("dlqIds")).await
     }
 
-    /// Deletes **every** entry, as many as one call takes.
+    /// Deletes **every** entry, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -143,7 +149,7 @@ impl DeadLetters {
     }
 
     /// Publishes the messages that the filters select again, as new ones, with these options instead of their own: as
-    /// many as one call takes.
+    /// many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///
@@ -153,7 +159,7 @@ impl DeadLetters {
         self.send_retry(|query| query.selects_something("dlqIds"), overrides).await
     }
 
-    /// Publishes **every** message again, as many as one call takes.
+    /// Publishes **every** message again, as many as one call takes; the cursor tells whether there are more.
     ///
     /// # Errors
     ///

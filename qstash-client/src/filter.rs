@@ -40,6 +40,20 @@ impl Filter {
         Self { query, ..self }
     }
 
+    /// Sets a filter that has one value: the last one wins.
+    pub(crate) fn only<T: AsRef<str>>(
+        self,
+        name: &'static str,
+        field: &'static str,
+        value: impl TryInto<T, Error: fmt::Display>,
+    ) -> Self {
+        let query = self.query.try_set(|query| {
+            query.replace(name, valid::<T>(field, value)?.as_ref());
+            Ok(())
+        });
+        Self { query, ..self }
+    }
+
     /// Adds one more of the values that a filter of free text may have. A blank one is a mistake: the server would take
     /// it for no filter at all.
     pub(crate) fn text(self, name: &'static str, field: &'static str, value: &str) -> Self {

@@ -53,6 +53,38 @@
 //! [`Client::publisher`] does so for a stream of any length, in order, in little memory, and at the pace that QStash
 //! allows.
 //!
+//! # Everything else
+//!
+//! What QStash keeps has a handle, by its id or name, which costs nothing until a verb is called. The verbs have the same
+//! names everywhere: `get`, `list`, `upsert`, `delete`, `pause`, `resume`. A long listing is a page, or a stream over all
+//! pages.
+//!
+//! ```no_run
+//! use futures_util::TryStreamExt;
+//! use qstash_client::{Client, Message, Schedule};
+//!
+//! # async fn operate(client: Client) -> Result<(), qstash_client::Error> {
+//! client.queue("emails").pause().await?;
+//!
+//! // Schedules as code: what is there becomes equal to what is wanted, and a second run finds nothing to do.
+//! let report = Message::to("https://api.example.com/report");
+//! let wanted = [Schedule::new("nightly-report", "CRON_TZ=Europe/Berlin 0 4 * * *", report)];
+//! let plan = client.schedules().reconcile("nightly-", wanted).await?;
+//! println!("{plan}");
+//! plan.apply().await?;
+//!
+//! let mut failed = client.dlq().label("render").stream();
+//! while let Some(letter) = failed.try_next().await? {
+//!     println!("{} failed with {:?}", letter.message.url, letter.response_status);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is deleted by accident. An empty id, filter or list is refused before anything is sent, and what is about
+//! everything is called so, as [`Messages::cancel_all`] is. A call that does harm when it arrives twice is repeated only
+//! if it certainly has not arrived.
+//!
 //! # Without a network
 //!
 //! Every call is an `http::Request<Bytes>` that goes through a [`tower::Service`]. [`ClientBuilder::transport`] replaces
@@ -146,10 +178,10 @@ pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
     Cron, DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
-    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Label,
-    LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt,
-    Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKeys, Term, Url,
-    UrlGroupName, UrlGroupRecord,
+    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Headers,
+    InvalidCron, InvalidId, InvalidRetryDelay, InvalidUrl, Label, LogEntry, LogState, MessageId, MessageLog,
+    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, RunState,
+    ScheduleId, ScheduleRecord, SigningKeys, Term, Url, UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use reconcile::{Change, Difference, Plan, Schedule, Step};

@@ -46,9 +46,10 @@ impl Logs {
     host_and_path!();
     listing!("logs", LogEntry);
 
-    /// The entries of this message. Parameter: `messageId`.
+    /// The entries of this message; the last call wins, for several there is [`messages`](Self::messages).
+    /// Parameter: `messageId`.
     pub fn message(self, id: impl TryInto<MessageId, Error: fmt::Display>) -> Self {
-        Self(self.0.add::<MessageId>("messageId", "message id", id))
+        Self(self.0.only::<MessageId>("messageId", "message id", id))
     }
 
     /// The entries of these messages. Parameter: `messageIds`.

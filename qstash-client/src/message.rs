@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     InvalidInput,
     draft::{Draft, valid},
-    settings::{option_setters, setters},
+    settings::{headers_of, option_setters, setters},
 };
 
 /// A request that QStash is to deliver: a destination, a body, and how to go about it.
@@ -68,7 +68,8 @@ impl Message {
     /// A message to one URL, which is sent and signed byte for byte as it is written here.
     ///
     /// It is refused when a URL parser on the way would change it, for instance for a space or a `..` segment: see
-    /// [`Url::new`](crate::Url::new).
+    /// [`Url::new`](crate::Url::new). Except in a batch, it is also refused for a parameter that QStash would take for its
+    /// own, `qstash_token` or `upstash-…`.
     pub fn to(destination: impl TryInto<Destination, Error: fmt::Display>) -> Self {
         Self(Draft::new(valid("destination", destination).map(MessageParts::new)))
     }
@@ -225,16 +226,39 @@ impl MessageParts {
         Ok(())
     }
 
+    /// Refuses a destination with a parameter that would never arrive: where the destination is a part of the path, QStash
+    /// takes parameters with names of its own for options of the call.
+    pub(crate) fn can_stand_in_a_path(&self) -> Result<(), InvalidInput> {
+        let query = self.destination.as_str().split_once('?').map_or("", |(_, query)| query);
+        let names = query.split('&').map(|pair| decode(pair.split('=').next().unwrap_or_default()));
+        let is_own = |name: &String| name == "qstash_token" || name.starts_with("upstash-");
+        match names.map(|name| name.to_ascii_lowercase()).find(is_own) {
+            Some(name) => {
+                let fault = format!("QStash would take the parameter {name} for its own, send it in a batch");
+                Err(InvalidInput::new("destination", fault))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Every header of the message. The options win over the plain headers.
     pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
-        let typed = self.options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
-        if self.headers.is_empty() {
-            return Ok(typed);
-        }
-        let mut headers = self.headers.clone();
-        headers.extend(typed);
-        Ok(headers)
+        headers_of(&self.options, &self.headers)
     }
+}
+
+/// Undoes the percent-encoding of a name. What is no text afterwards is no name of QStash's either.
+fn decode(name: &str) -> String {
+    let mut decoded = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        let escaped = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (byte, tail) = escaped.map_or((*first, tail), |byte| (byte, &tail[2..]));
+        decoded.push(byte);
+        rest = tail;
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 impl fmt::Debug for MessageParts {

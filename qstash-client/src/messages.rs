@@ -50,7 +50,8 @@ impl MessageHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 404: there is no such message, or it is delivered, failed or cancelled.
+    /// See [`Error`]. Status 404: there is no such message, or it is delivered, failed or cancelled;
+    /// [`Error::is_ambiguous`] tells whether an earlier attempt of this call may have done that.
     pub async fn cancel(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["messages", id]), nothing).await
     }

@@ -9,11 +9,11 @@ use crate::{
     InvalidInput,
     defaults::Defaults,
     draft::{Draft, valid},
-    settings::{option_setters, setters},
+    settings::{headers_of, option_setters, setters},
 };
 
-/// How messages are delivered, without saying which: the defaults of a URL group, or what changes when a dead letter is
-/// tried again.
+/// How messages are delivered, without saying which: the defaults of a client or of a URL group, or what changes when a
+/// dead letter is tried again.
 ///
 /// The setters are those of [`Message`](crate::Message). They never fail; the first mistake is kept and returned before
 /// anything is sent.
@@ -68,10 +68,7 @@ impl MessageOptions {
     /// The headers that say all this.
     pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
         let parts = self.0.get().map_err(Clone::clone)?;
-        let typed = parts.options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
-        let mut headers = parts.headers.clone();
-        headers.extend(typed);
-        Ok(headers)
+        headers_of(&parts.options, &parts.headers)
     }
 }
 

@@ -9,22 +9,40 @@ use crate::{
     DecodeError, Error,
     error::Fault,
     filter::Filter,
-    request::{Call, json, or_default},
+    request::{Call, json},
 };
 
 /// A part of a listing, and where the next one begins.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+#[serde(from = "Answer<T>", bound(deserialize = "T: Deserialize<'de>"))]
+#[must_use = "the cursor tells whether there is more"]
 #[non_exhaustive]
 pub struct Page<T> {
     /// What the page holds.
-    // Each resource has a name of its own for it, and the log has had two.
-    #[serde(alias = "messages", alias = "responses", alias = "logs", alias = "events")]
-    #[serde(default = "Vec::new", deserialize_with = "or_default")]
     pub items: Vec<T>,
     /// Where the next page begins; `None` after the last one.
-    #[serde(default, deserialize_with = "absent_when_empty")]
     pub cursor: Option<String>,
+}
+
+/// Each resource has a name of its own for the list, the log has had two, and a list that is not meant may be there and
+/// empty.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Answer<T> {
+    messages: Option<Vec<T>>,
+    responses: Option<Vec<T>>,
+    logs: Option<Vec<T>>,
+    events: Option<Vec<T>>,
+    #[serde(default, deserialize_with = "absent_when_empty")]
+    cursor: Option<String>,
+}
+
+impl<T> From<Answer<T>> for Page<T> {
+    fn from(answer: Answer<T>) -> Self {
+        let Answer { messages, responses, logs, events, cursor } = answer;
+        let mut lists = [messages, responses, logs, events].into_iter().flatten();
+        Self { items: lists.find(|list| !list.is_empty()).unwrap_or_default(), cursor }
+    }
 }
 
 /// The end of a listing is an absent cursor in one place and an empty one in another.

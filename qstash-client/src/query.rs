@@ -2,13 +2,13 @@
 
 use std::{fmt, time::SystemTime};
 
-use qstash_types::timestamp::unix_millis;
+use qstash_types::{timestamp::unix_millis, without_secrets};
 
 use crate::{InvalidInput, request::encode};
 
 /// Parameters in the order in which they were given. A name may occur several times, which stands for a list: values are
 /// never joined by commas, since a URL may contain one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Query(Vec<(&'static str, String)>);
 
 /// What only says how much of a listing to give, and from where.
@@ -69,5 +69,13 @@ impl fmt::Display for Query {
             write!(f, "{separator}{name}={}", encode(value))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Query {
+    /// Leaves out the secret parts of a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name, value: &str| if name == "url" { without_secrets(value) } else { value.to_owned() };
+        f.debug_map().entries(self.0.iter().map(|(name, value)| (name, shown(*name, value)))).finish()
     }
 }

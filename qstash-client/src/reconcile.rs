@@ -16,6 +16,9 @@ use crate::{
     Error, InvalidInput, Message, Schedules, draft::valid, message::MessageParts, schedules::scheduled,
 };
 
+/// What the ids of schedules start with that have none of their own.
+const MADE_BY_SERVER: &str = "scd_";
+
 /// A schedule as it is to be, for [`Schedules::reconcile`]. A mistake in it is returned there, before anything is sent.
 ///
 /// Unless [`paused`](Self::paused) or [`running`](Self::running) says otherwise, a schedule that is paused stays so.
@@ -67,7 +70,8 @@ impl Schedules {
     /// until [`Plan::apply`] is called.
     ///
     /// Only schedules whose ids start with the prefix are looked at: those that are not wanted any more are deleted,
-    /// all others are left alone. End the prefix with a separator, or `billing` covers `billing2-report` as well.
+    /// all others are left alone. It ends with `-`, `_` or `.`, since `billing` would cover `billing2-report` as well, and
+    /// `s` all schedules whose ids QStash has made.
     ///
     /// ```no_run
     /// # async fn deploy(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
@@ -99,18 +103,20 @@ impl Schedules {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Refused before anything is sent are an empty list, an id that occurs twice or does not start with
-    /// the prefix, and what [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert) refuses.
+    /// See [`Error`]. Refused before anything is sent are a prefix without a separator at its end, an empty list, an id
+    /// that occurs twice or does not start with the prefix, and what
+    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert) refuses.
     pub async fn reconcile(
         &self,
         prefix: impl AsRef<str>,
         wanted: impl IntoIterator<Item = Schedule>,
     ) -> Result<Plan, Error> {
-        let prefix: ScheduleId = valid("id prefix", prefix.as_ref())?;
-        let wanted = self.check(prefix.as_str(), wanted)?;
+        let prefix = prefix.as_ref();
+        check_prefix(prefix)?;
+        let wanted = self.check(prefix, wanted)?;
         let mut existing = BTreeMap::new();
         for record in self.list().await? {
-            if record.schedule_id.as_str().starts_with(prefix.as_str()) {
+            if record.schedule_id.as_str().starts_with(prefix) {
                 existing.insert(record.schedule_id.clone(), record);
             }
         }
@@ -148,6 +154,19 @@ impl Schedules {
         }
         Ok(checked)
     }
+}
+
+/// Refuses a prefix that ids of somebody else are likely to start with, since those schedules would be deleted.
+fn check_prefix(prefix: &str) -> Result<(), InvalidInput> {
+    const FIELD: &str = "id prefix";
+    valid::<ScheduleId>(FIELD, prefix)?;
+    if prefix == MADE_BY_SERVER {
+        return Err(InvalidInput::new(FIELD, "ids that QStash has made start with it"));
+    }
+    if !prefix.ends_with(['-', '_', '.']) {
+        return Err(InvalidInput::new(FIELD, "must end with one of - _ ."));
+    }
+    Ok(())
 }
 
 /// A schedule without mistakes.

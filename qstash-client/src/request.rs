@@ -23,8 +23,10 @@ pub(crate) struct Api {
 impl Api {
     /// The call as a request. Each attempt sends a copy of it.
     pub(crate) fn request(&self, call: Call) -> Result<Request<Bytes>, InvalidInput> {
+        // Nothing but a destination stands there unescaped.
+        let longest = if call.target.contains("://") { "destination" } else { "URL of the call" };
         let uri = Uri::try_from(format!("{}{}", self.base_url, call.target))
-            .map_err(|fault| InvalidInput::new("destination", fault))?;
+            .map_err(|fault| InvalidInput::new(longest, fault))?;
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
         *request.uri_mut() = uri;
@@ -105,6 +107,7 @@ impl Call {
 
     /// A call that publishes a message, or enqueues it.
     pub(crate) fn handing_over(mut message: MessageParts) -> Result<Self, InvalidInput> {
+        message.can_stand_in_a_path()?;
         match message.options.queue.take() {
             Some(queue) => Self::delivering(&["enqueue", queue.as_str()], message),
             None => Self::delivering(&["publish"], message),

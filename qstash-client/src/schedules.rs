@@ -85,7 +85,8 @@ impl ScheduleHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 404: there is no such schedule.
+    /// See [`Error`]. Status 404: there is no such schedule; [`Error::is_ambiguous`] tells whether an earlier attempt of
+    /// this call may have deleted it.
     pub async fn delete(&self) -> Result<(), Error> {
         self.0.call(|id| Call::new(Method::DELETE, &["schedules", id]), nothing).await
     }
@@ -154,6 +155,7 @@ pub(crate) fn scheduled(
     message: Message,
 ) -> Result<MessageParts, InvalidInput> {
     let mut parts = message.finish()?;
+    parts.can_stand_in_a_path()?;
     if let Some(Start::At(_)) = parts.options.start {
         return Err(InvalidInput::new("not-before", "a schedule can only delay its messages"));
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub(crate) use qstash_types::Start;
-use qstash_types::{FlowControl, FlowLimits, header};
+use qstash_types::{DeliveryOptions, FlowControl, FlowLimits, header};
 
 use crate::InvalidInput;
 
@@ -166,6 +166,23 @@ static RESERVED: [HeaderName; 12] = [
     header::DEDUPLICATION_ID,
     header::CONTENT_BASED_DEDUPLICATION,
 ];
+
+/// More headers than anybody needs, and fewer than a map holds, so that the client's own always find room.
+const MOST_HEADERS: usize = 10_000;
+
+/// Every header of a message. The options win over the plain headers.
+pub(crate) fn headers_of(options: &DeliveryOptions, plain: &HeaderMap) -> Result<HeaderMap, InvalidInput> {
+    let typed = options.to_headers().map_err(|fault| InvalidInput::new("header", fault))?;
+    if plain.len() + typed.len() > MOST_HEADERS {
+        return Err(InvalidInput::new("header", format!("there are more than {MOST_HEADERS}")));
+    }
+    if plain.is_empty() {
+        return Ok(typed);
+    }
+    let mut headers = plain.clone();
+    headers.extend(typed);
+    Ok(headers)
+}
 
 /// A method that QStash delivers with.
 pub(crate) fn deliverable(method: Method) -> Result<Method, InvalidInput> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use http::Method;
 use qstash_types::{EndpointName, Url, UrlGroupName, UrlGroupRecord, canonical};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     Client, Error, InvalidInput, MessageOptions,
@@ -51,10 +51,15 @@ pub struct Endpoint(Draft<Member>);
 /// An endpoint, or what names one.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Member {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    url: Option<Url>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<EndpointName>,
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_text<S: Serializer>(url: &Option<Url>, serializer: S) -> Result<S::Ok, S::Error> {
+    url.as_ref().map(Url::as_str).serialize(serializer)
 }
 
 #[derive(Serialize)]
@@ -83,8 +88,7 @@ impl Endpoint {
 
 impl Member {
     fn at(url: impl TryInto<Url, Error: fmt::Display>) -> Result<Self, InvalidInput> {
-        let url: Url = valid("endpoint URL", url)?;
-        Ok(Self { url: Some(url.as_str().to_owned()), name: None })
+        Ok(Self { url: Some(valid("endpoint URL", url)?), name: None })
     }
 
     fn named(name: impl TryInto<EndpointName, Error: fmt::Display>) -> Result<Self, InvalidInput> {

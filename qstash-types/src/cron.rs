@@ -159,3 +159,11 @@ impl TryFrom<String> for Cron {
         text.parse()
     }
 }
+
+impl TryFrom<&String> for Cron {
+    type Error = InvalidCron;
+
+    fn try_from(text: &String) -> Result<Self, InvalidCron> {
+        text.parse()
+    }
+}

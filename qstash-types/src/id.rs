@@ -116,6 +116,14 @@ macro_rules! ids {
             }
         }
 
+        impl TryFrom<&String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(value: &String) -> Result<Self, InvalidId> {
+                Self::new(value)
+            }
+        }
+
         impl TryFrom<&$name> for $name {
             type Error = InvalidId;
 

@@ -32,7 +32,7 @@
 //!
 //! With the feature `cron` there is `Cron` as well, which says when a schedule fires.
 //!
-//! Decoding is tolerant: unknown fields and states, absent and `null` values never make it fail. Encoding writes the one
+//! Decoding is tolerant: unknown fields and states, absent and `null` optional values never make it fail. Encoding writes the one
 //! form that every version of the service understands.
 
 pub mod base64_bytes;

@@ -74,8 +74,7 @@ pub struct MessageRecord {
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub schedule_id: Option<ScheduleId>,
     /// The address that the message was published from.
-    #[serde(rename = "callerIP", alias = "callerIp", default, deserialize_with = "tolerant::text")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, with = "tolerant::caller_ip")]
     pub caller_ip: Option<String>,
     /// The first label. Servers that know only one label send this field alone.
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]

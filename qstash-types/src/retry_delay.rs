@@ -176,6 +176,14 @@ impl TryFrom<String> for RetryDelay {
     }
 }
 
+impl TryFrom<&String> for RetryDelay {
+    type Error = InvalidRetryDelay;
+
+    fn try_from(text: &String) -> Result<Self, InvalidRetryDelay> {
+        text.parse()
+    }
+}
+
 /// A text is not a retry-delay expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -69,8 +69,7 @@ pub struct ScheduleRecord {
     #[serde(rename = "failureCallbackHeader", default, skip_serializing_if = "Headers::is_empty")]
     pub failure_callback_headers: Headers,
     /// The address that the schedule was made from.
-    #[serde(rename = "callerIP", alias = "callerIp", default, deserialize_with = "tolerant::text")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, with = "tolerant::caller_ip")]
     pub caller_ip: Option<String>,
     /// The queue that the messages go through.
     #[serde(rename = "queueName", default, deserialize_with = "crate::id::optional")]

@@ -34,3 +34,32 @@ pub(crate) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<L
         .map(|text| Label::deserialize(serde::de::value::StrDeserializer::new(text)));
     labels.collect()
 }
+
+/// The address of a caller. Descriptions of the API have two spellings, so that an answer may have both.
+pub(crate) mod caller_ip {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        #[serde(rename = "callerIP", default, deserialize_with = "super::text")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usual: Option<String>,
+        #[serde(rename = "callerIp", default, deserialize_with = "super::text", skip_serializing)]
+        other: Option<String>,
+    }
+
+    #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+    pub(crate) fn serialize<S: Serializer>(
+        address: &Option<String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Fields { usual: address.clone(), other: None }.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<String>, D::Error> {
+        let Fields { usual, other } = Fields::deserialize(deserializer)?;
+        Ok(usual.or(other))
+    }
+}

@@ -139,6 +139,14 @@ impl TryFrom<String> for Url {
     }
 }
 
+impl TryFrom<&String> for Url {
+    type Error = InvalidUrl;
+
+    fn try_from(url: &String) -> Result<Self, InvalidUrl> {
+        Self::new(url)
+    }
+}
+
 /// A text is not a URL that can be sent as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -169,6 +169,10 @@ fn older_spellings_are_read_as_well() {
         let renamed = with(&without(&entry(), new), old, &entry()[new]);
         assert_eq!(read::<LogEntry>(renamed).unwrap(), read::<LogEntry>(entry()).unwrap());
     }
+    let renamed = with(&without(&message(), "callerIP"), "callerIp", &message()["callerIP"]);
+    for address in [renamed, with(&message(), "callerIp", &message()["callerIP"])] {
+        assert_eq!(read::<MessageRecord>(address).unwrap(), read::<MessageRecord>(message()).unwrap());
+    }
     let waiting: FlowControlRecord = read(json!({"flowControlKey": "k", "waitlistSize": 7})).unwrap();
     assert_eq!(waiting.wait_list_size, 7);
     let formerly: GlobalParallelism = read(json!({"waitListSize": 7})).unwrap();

@@ -61,7 +61,7 @@ impl Plan {
 
     /// Does what the plan says, and stops at the first step that fails. A plan may be applied again.
     ///
-    /// A paused schedule that is replaced may publish once before it is paused again.
+    /// A schedule that is to be paused is made or replaced first, and may publish once before it is paused.
     ///
     /// # Errors
     ///

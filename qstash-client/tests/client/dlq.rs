@@ -66,6 +66,10 @@ async fn several_entries_are_deleted_and_retried() {
     assert_eq!((page.items.len(), page.cursor), (2, None));
     assert_eq!(target(&server), (Method::POST, "/v2/dlq/retry?dlqIds=1-0&dlqIds=1-1".into()));
 
+    let server = Script::new([ok(r#"{"deleted":1}"#)]);
+    assert_eq!(server.client().dlq().message("msg_1").message("msg_2").delete().await.unwrap().deleted, 1);
+    assert_eq!(target(&server), (Method::DELETE, "/v2/dlq?messageId=msg_2".into()));
+
     for none in [r#"{"deleted":0}"#, "{}", r#"{"deleted":null,"cursor":null,"new":1}"#, r#"{"cursor":""}"#] {
         let server = Script::new([ok(none)]);
         let answer = server.client().dlq().delete_all().await.unwrap();

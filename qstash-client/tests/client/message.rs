@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use qstash_client::{CallbackTarget, Error, FlowControl, Message};
+use qstash_client::{CallbackTarget, Endpoint, Error, FlowControl, Message, MessageOptions, Schedule};
 
 use crate::support::Script;
 
@@ -113,6 +113,24 @@ fn a_correct_message_can_be_looked_at() {
     assert_eq!(parts.destination.as_str(), "https://example.com/hook");
     assert_eq!(parts.body, "hi");
     assert_eq!(parts.options.settings.retries, Some(3));
+}
+
+#[test]
+fn debug_of_what_holds_a_url_shows_no_secret_parts() {
+    const URL: &str = "https://user:CANARY@api.example.com/hook?CANARY";
+    let client = Script::default().client();
+    let message = || Message::to(URL).text("CANARY").forward("authorization", "CANARY");
+    let shown = [
+        format!("{:?}", client.messages().url(URL)),
+        format!("{:?}", client.dlq().url(URL)),
+        format!("{:?} {:?}", client.logs().url(URL), client.logs().url(URL).by_message()),
+        format!("{:?}", Endpoint::to(URL)),
+        format!("{:?}", Schedule::new("s", "0 4 * * *", message())),
+        format!("{:?}", MessageOptions::new().callback(URL).header("x", "CANARY")),
+    ];
+    for shown in shown {
+        assert!(!shown.contains("CANARY") && shown.contains("https://api.example.com/hook"), "{shown}");
+    }
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, header};
 use qstash_client::{
-    CallbackTarget, Client, DeduplicationId, Destination, FlowControl, Message, Redaction, RetryDelay,
+    CallbackTarget, Client, DeduplicationId, Destination, Endpoint, FlowControl, Message, Redaction,
+    RetryDelay,
 };
 
-use crate::support::{Script, ok, status, values, with_headers};
+use crate::support::{ACCEPTED, Script, ok, status, values, with_headers};
 
 fn json_of_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut pairs: Vec<_> =
@@ -210,6 +211,20 @@ async fn a_typed_value_is_taken_wherever_text_is() {
     assert_eq!(values(&headers, "upstash-deduplication-id"), ["a"]);
     assert_eq!(values(&headers, "upstash-callback"), ["https://example.com/done"]);
     assert_eq!(values(&headers, "upstash-failure-callback"), ["https://example.com/failed"]);
+}
+
+#[tokio::test]
+async fn text_may_be_borrowed_from_a_string() {
+    let server = Script::new([ok(ACCEPTED), ok(ACCEPTED), ok(r#"{"scheduleId":"s"}"#), ok("")]);
+    let client = server.client();
+    let (url, id) = ("https://example.com".to_owned(), "a".to_owned());
+    let (cron, retry_delay) = ("0 4 * * *".to_owned(), "1000".to_owned());
+    let message = || Message::to(&url).callback(&url).label(&id).retry_delay(&retry_delay);
+    client.publish(message().deduplication_id(&id)).await.unwrap();
+    client.queue(&id).enqueue(message()).await.unwrap();
+    client.schedule(&id).upsert(&cron, message()).await.unwrap();
+    client.url_group(&id).upsert([Endpoint::to(&url).name(&id)]).await.unwrap();
+    assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]

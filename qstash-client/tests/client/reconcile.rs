@@ -331,11 +331,14 @@ async fn the_defaults_of_the_client_are_a_part_of_what_is_wanted() {
 
 #[tokio::test]
 async fn nothing_is_deleted_by_accident() {
-    let refused: [(&str, Vec<Schedule>, &str); 10] = [
+    let refused: [(&str, Vec<Schedule>, &str); 13] = [
         ("own-", vec![], "invalid schedules: the list is empty"),
         ("", vec![wanted("own-a")], "invalid id prefix: "),
         (" ", vec![wanted("own-a")], "invalid id prefix: "),
         ("own/", vec![wanted("own-a")], "invalid id prefix: "),
+        ("own", vec![wanted("own-a")], "invalid id prefix: must end with"),
+        ("s", vec![wanted("s-a")], "invalid id prefix: must end with"),
+        ("scd_", vec![wanted("scd_a")], "invalid id prefix: ids that QStash has made"),
         ("own-", vec![wanted("other")], "invalid schedule id: other does not start with own-"),
         ("own-", vec![wanted("own-a"), wanted("own-a")], "invalid schedule id: own-a occurs twice"),
         ("own-", vec![wanted("")], "invalid schedule id: "),

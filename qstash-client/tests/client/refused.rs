@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::{TryStreamExt, future::BoxFuture};
-use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings};
+use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings, Schedule};
 
 use crate::{
-    support::Script,
+    support::{Script, ok},
     verbs::{Failure, Got, outcome},
 };
 
@@ -183,9 +183,48 @@ async fn what_a_call_cannot_carry_is_named_before_anything_is_sent() {
         (client.schedules().create("0 * * * *", then()).await.map(drop), "not-before"),
         (client.schedule("s").upsert("0 * * * *", then()).await, "not-before"),
     ];
+    let crowded = (0..13_000).fold(message(), |message, number| {
+        message.forward(format!("x-{number}"), "1").header(format!("y-{number}"), "1")
+    });
+    let refusals = refusals.into_iter().chain([
+        (client.publish(crowded.clone()).await.map(drop), "header"),
+        (client.batch([crowded]).await.map(drop), "messages[0] header"),
+        (client.messages().ids(vec!["msg_1"; 10_000]).cancel().await.map(drop), "URL of the call"),
+    ]);
     for (refusal, field) in refusals {
         let Err(Error::Input(mistake)) = refusal else { panic!("{field}: {refusal:?}") };
         assert_eq!(mistake.field(), field);
     }
     assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_parameter_that_qstash_would_take_for_its_own_cannot_come_with_a_destination() {
+    for parameter in
+        ["upstash-callback=https://x", "a=1&UPSTASH-Retries", "qstash_token=t", "%75pstash%2Ddelay=1d"]
+    {
+        let server = Script::new([ok(r#"[{"messageId":"msg_1"}]"#)]);
+        let client = server.client();
+        let url = format!("https://h/x?{parameter}");
+        let message = || Message::to(&url);
+        for refusal in [
+            client.publish(message()).await.map(drop),
+            client.queue("q").enqueue(message()).await.map(drop),
+            client.schedules().create("0 * * * *", message()).await.map(drop),
+            client
+                .schedules()
+                .reconcile("s-", [Schedule::new("s-a", "0 * * * *", message())])
+                .await
+                .map(drop),
+            client.webhook_url(message()).map(drop).map_err(Error::from),
+        ] {
+            assert!(
+                refusal.unwrap_err().to_string().contains("destination: QStash would take the parameter")
+            );
+        }
+        assert!(server.requests().is_empty());
+        client.batch([message()]).await.unwrap().into_result().unwrap();
+    }
+    let message = Message::to("https://h/x?my-upstash-delay=1&b=upstash-delay&%zz&%u&%");
+    Script::default().client().publish(message).await.unwrap();
 }
