@@ -6,13 +6,13 @@ use bytes::Bytes;
 use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
 use super::{
-    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused,
+    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused, Response,
     record::{Kept, KeptDeadLetter, Key},
 };
 
 /// How many entries are kept. When there are more, the oldest go.
 const MOST_ENTRIES: usize = 100_000;
-/// How many bytes of bodies they may hold on to.
+/// How many bytes of headers and bodies they may hold on to.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// Messages that have failed for good, in the order in which they did.
@@ -33,7 +33,7 @@ struct Entry {
 
 impl Entry {
     fn bytes(&self) -> usize {
-        self.message.body.len() + self.outcome.response().map_or(0, |response| response.body.len())
+        self.message.bytes() + self.outcome.response().map_or(0, Response::bytes)
     }
 }
 
