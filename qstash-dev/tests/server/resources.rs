@@ -113,7 +113,16 @@ async fn a_batch_answers_each_item_in_its_place() {
     assert_eq!(received.len(), 3);
     let first = received.iter().find(|request| request.target() == "/1?a=1").unwrap();
     assert_eq!((first.body.as_slice(), first.header("content-type")), (&b"hello"[..], Some("text/plain")));
-    assert_eq!(call(&server, "POST", "/v2/batch").body("{}").send().await.status, 400);
+    let many = format!("[{}0]", "0,".repeat(100_000));
+    for (body, problem) in [("{}", "expected a sequence"), (&*many, "more than 100000 messages")] {
+        let refused = call(&server, "POST", "/v2/batch").body(body).send().await;
+        assert_eq!(refused.status, 400);
+        let error = refused.error();
+        assert!(
+            error.starts_with("body: expected an array of messages: ") && error.contains(problem),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
