@@ -143,7 +143,7 @@ impl Broker {
         self.forget(Key::DeadLetter(key));
     }
 
-    /// Publishes dead letters once more. If an id is unknown, nothing is.
+    /// Publishes dead letters once more. If an id is unknown or there is no room, nothing is.
     pub(super) fn retry_dead_letters(
         &mut self,
         now: Millis,
@@ -155,18 +155,18 @@ impl Broker {
         if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
             return Err(Refused::dead_letter(unknown));
         }
-        if let Some(queue) = &changes.queue {
-            self.ensure_queue(now, queue)?;
-        }
         let (keys, cursor) = self.dead_letters.page(filter, page);
+        for key in &keys {
+            let source = self.dead_letters.entries[key].message.clone();
+            if let Some(queue) = changes.queue.as_ref().or(source.queue.as_ref()) {
+                self.ensure_queue(now, queue)?;
+            }
+        }
         self.check_room(keys.iter().map(|key| &self.dead_letters.entries[key].message.body))?;
         let mut receipts = Vec::with_capacity(keys.len());
         for key in keys {
             let source = self.dead_letters.entries[&key].message.clone();
             let message = source.again(self.ids.message(), now, changes.clone());
-            if let Some(queue) = &message.queue {
-                self.ensure_queue(now, queue)?;
-            }
             self.remove_dead_letter(key);
             receipts.push(Receipt::new(message.id.clone()));
             self.accept(now, message, None);

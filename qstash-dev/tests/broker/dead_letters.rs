@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use qstash_dev::broker::{Answer, Command, Cursor, Filter, Outcome, Page, Refused};
-use qstash_types::{DeadLetter, DeliveryOptions, LogState, Receipt};
+use qstash_types::{DeadLetter, DeliveryOptions, LogState, QueueName, Receipt};
 
 use crate::sim::{Sim, answered, answered_with, header_map, message, publication, unreachable};
 
@@ -158,6 +158,26 @@ fn a_callback_that_fails_is_a_dead_letter_of_its_own() {
     sim.end(answered(500));
     let entry = sim.broker.dead_letters().next().unwrap();
     assert_eq!(entry.message.url, "http://127.0.0.1:9/c");
+}
+
+#[test]
+fn a_queue_that_cannot_be_made_again_stops_the_retry_of_all() {
+    let mut sim = Sim::new();
+    let put = |name: String| Command::PutQueue {
+        name: QueueName::new(name).unwrap(),
+        parallelism: None,
+        activity: None,
+    };
+    fail(&mut sim, &[("upstash-queue-name", "gone")], answered(500));
+    fail(&mut sim, &[], answered(500));
+    sim.done(Command::DeleteQueue(QueueName::new("gone").unwrap()));
+    for number in 0..100 {
+        sim.done(put(number.to_string()));
+    }
+    let refused = sim.call(Command::RetryDeadLetters(Filter::default(), ALL, Box::default()));
+    assert_eq!(refused, Err(Refused::Quota("maxQueues")));
+    assert_eq!(sim.broker.dead_letters().count(), 2);
+    assert!(sim.running.is_empty());
 }
 
 #[test]
