@@ -71,7 +71,6 @@ fn an_argument_that_means_nothing_is_an_error_that_points_to_the_help() {
         &["--seed", "x"],
         &["--log-format", "xml"],
         &["--log-level", "loud"],
-        &["--state", ""],
         &["--data", ""],
         &["--allow-internet=true"],
         &["serve"],
