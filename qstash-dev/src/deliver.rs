@@ -34,6 +34,10 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// Longer than any token is valid.
 const LATENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How much of a response is read at a time. Its head may be as long, or a little longer. A destination that announces a
+/// response without end (`100 Continue`, again and again) must not keep everybody else waiting while all that is read.
+const LONGEST_HEAD: usize = 64 * 1024;
+
 /// How long a connection is kept for the next delivery. Servers close theirs after a few seconds (Node.js and actix-web after
 /// five), and a request that is sent just then is lost.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
@@ -51,6 +55,7 @@ impl Courier {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(LONGEST_IDLE)
+            .http1_max_buf_size(LONGEST_HEAD)
             .build(Connector::new(outgoing));
         Self { client, keys, faults }
     }

@@ -102,8 +102,10 @@ impl Gate {
     }
 }
 
+/// What a request calls this server, if it says so once.
 fn host(request: &HeaderMap) -> Option<Authority> {
-    request.get(header::HOST)?.to_str().ok()?.parse().ok()
+    let mut hosts = request.get_all(header::HOST).iter();
+    hosts.next().filter(|_| hosts.next().is_none())?.to_str().ok()?.parse().ok()
 }
 
 /// The token that a request shows: in a header, or else in its query.

@@ -54,9 +54,9 @@
 //! [`allow_internet`](DevServerBuilder::allow_internet) lets them out; with the feature `tls` they may be `https`. No proxy
 //! is used, no redirect is followed. Calls need the token, a `Host` of this machine or an
 //! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
-//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of bodies, and so does the dead
-//! letter queue; the oldest go. Publishing is refused beyond 2,000,000 messages that wait or 4 GiB of their bodies. A
-//! flow-control key that nobody uses, has paused or pinned is forgotten after an hour.
+//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of headers and bodies, and so does
+//! the dead letter queue; the oldest go. Publishing is refused beyond 2,000,000 messages that wait or 4 GiB of their headers
+//! and bodies. A flow-control key that nobody uses, has paused or pinned is forgotten after an hour.
 //!
 //! # Durability
 //!

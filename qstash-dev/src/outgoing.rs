@@ -126,6 +126,6 @@ pub(crate) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     // The parser takes any text behind the colon for no port at all.
     let whole = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_host = host.starts_with('[') || host.bytes().all(is_name);
+    let is_host = host.starts_with('[') || !host.is_empty() && host.bytes().all(is_name);
     (is_host && whole == text).then(|| (host.to_ascii_lowercase(), port))
 }

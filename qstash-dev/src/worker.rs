@@ -144,7 +144,10 @@ impl Worker {
             }
             Request::Look(look) => look(&self.broker),
             Request::Listen(listener) => {
-                let _ = listener.send(self.feed.listen(&self.broker, self.clock.now()));
+                // Once the server is to end, nobody would tell a page that it is over.
+                let is_open = self.courier.is_some();
+                let heard = is_open.then(|| self.feed.listen(&self.broker, self.clock.now()));
+                let _ = listener.send(heard.flatten());
             }
             Request::Advance { span, patience, done } => {
                 let target = self.clock.now() + span;

@@ -154,7 +154,7 @@ impl Broker {
         if has_progress {
             self.forget(Key::Progress(number));
         }
-        self.bytes -= message.body.len() as u64;
+        self.bytes -= message.bytes() as u64;
         self.note_run(&message, run);
         if let Some(flow_control) = &message.flow_control {
             self.leave_flow_control(now, &flow_control.key);

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
 use super::{
-    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused,
+    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused, Response,
     record::{Kept, KeptDeadLetter, Key},
 };
 
 /// How many entries are kept. When there are more, the oldest go.
 const MOST_ENTRIES: usize = 100_000;
-/// How many bytes of bodies they may hold on to.
+/// How many bytes of headers and bodies they may hold on to.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// Messages that have failed for good, in the order in which they did.
@@ -33,7 +33,7 @@ struct Entry {
 
 impl Entry {
     fn bytes(&self) -> usize {
-        self.message.body.len() + self.outcome.response().map_or(0, |response| response.body.len())
+        self.message.bytes() + self.outcome.response().map_or(0, Response::bytes)
     }
 }
 
@@ -143,7 +143,7 @@ impl Broker {
         self.forget(Key::DeadLetter(key));
     }
 
-    /// Publishes dead letters once more. If an id is unknown, nothing is.
+    /// Publishes dead letters once more. If an id is unknown or there is no room, nothing is.
     pub(super) fn retry_dead_letters(
         &mut self,
         now: Millis,
@@ -155,18 +155,18 @@ impl Broker {
         if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
             return Err(Refused::dead_letter(unknown));
         }
-        if let Some(queue) = &changes.queue {
-            self.ensure_queue(now, queue)?;
-        }
         let (keys, cursor) = self.dead_letters.page(filter, page);
+        for key in &keys {
+            let source = self.dead_letters.entries[key].message.clone();
+            if let Some(queue) = changes.queue.as_ref().or(source.queue.as_ref()) {
+                self.ensure_queue(now, queue)?;
+            }
+        }
         self.check_room(keys.iter().map(|key| &self.dead_letters.entries[key].message.body))?;
         let mut receipts = Vec::with_capacity(keys.len());
         for key in keys {
             let source = self.dead_letters.entries[&key].message.clone();
             let message = source.again(self.ids.message(), now, changes.clone());
-            if let Some(queue) = &message.queue {
-                self.ensure_queue(now, queue)?;
-            }
             self.remove_dead_letter(key);
             receipts.push(Receipt::new(message.id.clone()));
             self.accept(now, message, None);

@@ -8,10 +8,10 @@ use super::{Broker, Message, Millis, due::Wake};
 
 /// How long a message can be read after it was delivered.
 const READABLE: Duration = Duration::from_secs(10);
-/// How many bytes of bodies and all else may be kept for that. Under load, messages go earlier.
+/// How many bytes may be kept for that. Under load, messages go earlier.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
-/// What a message takes up beside its body.
-const BESIDE_BODY: usize = 1024;
+/// What a message takes up beside its headers and its body.
+const BESIDE: usize = 1024;
 
 /// The messages, in the order in which they were delivered, each with its size.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Delivered {
 impl Broker {
     /// Keeps a message that was delivered for a moment.
     pub(super) fn keep_readable(&mut self, now: Millis, message: &Message) {
-        let size = message.body.len() + BESIDE_BODY;
+        let size = message.bytes() + BESIDE;
         self.delivered.line.push_back((message.id.clone(), size));
         self.delivered.bytes += size;
         self.due.add(now + READABLE, Wake::Forget(message.id.clone()));

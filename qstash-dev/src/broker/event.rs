@@ -109,6 +109,14 @@ pub struct Response {
     pub body: Bytes,
 }
 
+impl Response {
+    /// How much memory the headers and the body take up, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        headers.sum::<usize>() + self.body.len()
+    }
+}
+
 impl Outcome {
     /// The response, if there was one.
     pub fn response(&self) -> Option<&Response> {

@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use qstash_types::{Headers, LogEntry, LogState, MessageId};
 
-use super::{Broker, Cursor, Effect, Filter, Message, Millis, Outcome, Page};
+use super::{Broker, Cursor, Effect, Filter, Message, Millis, Outcome, Page, Response};
 
 /// How many entries the log keeps.
 const MOST_ENTRIES: usize = 100_000;
-/// How many bytes of bodies the entries may hold on to. A body counts once for each entry of its message.
+/// How many bytes of headers and bodies the entries may hold on to. Those of a message count once for each of its entries.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// A message entered a state.
@@ -71,10 +71,10 @@ impl Entry {
         }
     }
 
-    /// How many bytes of bodies the entry holds on to.
+    /// How many bytes of headers and bodies the entry holds on to.
     fn bytes(&self) -> usize {
         let response = self.outcome.as_ref().and_then(|outcome| outcome.response());
-        self.message.body.len() + response.map_or(0, |response| response.body.len())
+        self.message.bytes() + response.map_or(0, Response::bytes)
     }
 }
 

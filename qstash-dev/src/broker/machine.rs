@@ -33,7 +33,7 @@ pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
     pub(super) messages: HashMap<MessageId, Box<Tracked>>,
-    /// How many bytes of bodies those have that have not come to their end.
+    /// How many bytes of headers and bodies those have that have not come to their end.
     pub(super) bytes: u64,
     /// Everything that waits for a time.
     pub(super) due: Due,

@@ -92,6 +92,12 @@ impl Message {
         }
     }
 
+    /// How much memory the URL, the headers and the body take up, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        self.url.as_str().len() + headers.sum::<usize>() + self.body.len()
+    }
+
     /// A message that reports about this one. It has no callbacks of its own.
     pub(super) fn callback(&self, id: MessageId, now: Millis, target: &CallbackTarget, body: Bytes) -> Self {
         let json = HeaderValue::from_static("application/json");

@@ -17,7 +17,7 @@ use super::{
 
 /// How many messages may be on their way, or wait for it. Callbacks are accepted beyond.
 const MOST_MESSAGES: usize = 2_000_000;
-/// How many bytes of bodies they may have.
+/// How many bytes of headers and bodies they may have.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 impl Broker {
@@ -110,7 +110,7 @@ impl Broker {
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();
         let stage = Stage::Waiting(place);
-        self.bytes += message.body.len() as u64;
+        self.bytes += message.bytes() as u64;
         let tracked = Tracked { message, number, retried: 0, stage, ticket: 0, slot, cancelled: false };
         self.messages.insert(id, Box::new(tracked));
         if let Some(flow_control) = flow_control {

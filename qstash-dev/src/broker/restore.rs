@@ -58,7 +58,7 @@ impl Broker {
         if let Some(flow_control) = &message.flow_control {
             self.flow_controls.join(&flow_control.key);
         }
-        self.bytes += message.body.len() as u64;
+        self.bytes += message.bytes() as u64;
         let id = message.id.clone();
         let stage = Stage::Waiting(self.due.add(due, Wake::Attempt(id.clone())));
         let tracked = Tracked { message, number, retried, stage, ticket: self.tickets, slot, cancelled };

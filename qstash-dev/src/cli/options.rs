@@ -167,6 +167,9 @@ impl Given<'_> {
     fn values(&self, name: &str, separator: Option<char>) -> Result<(String, Vec<String>), String> {
         let flags = self.flags.iter().filter(|(flag, _)| *flag == name);
         let flags: Vec<_> = flags.map(|(_, value)| value.clone()).collect();
+        if flags.iter().any(String::is_empty) {
+            return Err(format!("--{name}: a value is needed"));
+        }
         if !flags.is_empty() {
             return Ok((format!("--{name}"), flags));
         }

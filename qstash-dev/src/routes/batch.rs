@@ -1,11 +1,14 @@
 //! `/v2/batch`
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use http::StatusCode;
 use qstash_types::QueueName;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, SeqAccess, Visitor},
+};
+use serde_json::{Value, json};
 
 use super::{
     options::{Values, header_map},
@@ -16,6 +19,39 @@ use crate::{
     broker::{Accepted, LONGEST_BODY, Publication},
     reply::{Refusal, Reply, json},
 };
+
+/// The most items of a batch: one of two bytes takes up hundreds of them before it is answered.
+const MOST_ITEMS: usize = 100_000;
+
+/// The items of a batch, read no further than there may be any.
+struct Items(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ItemsVisitor).map(Self)
+    }
+}
+
+struct ItemsVisitor;
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Vec<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Value>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element()? {
+            if items.len() == MOST_ITEMS {
+                return Err(A::Error::custom(format!("more than {MOST_ITEMS} messages")));
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
+}
 
 /// A publish or enqueue request among others. Absent, `null` and empty are the same.
 #[derive(Deserialize)]
@@ -34,7 +70,7 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
         (_, []) => return Err(Refusal::method("POST")),
         _ => return Err(call.not_found()),
     }
-    let items: Vec<serde_json::Value> = serde_json::from_slice(&call.body)
+    let Items(items) = serde_json::from_slice(&call.body)
         .map_err(|error| Refusal::bad_request(format!("body: expected an array of messages: {error}")))?;
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
@@ -46,11 +82,11 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     Ok(json(StatusCode::OK, &answers))
 }
 
-async fn send(api: &Api, call: &Call, item: serde_json::Value) -> Result<Accepted, Refusal> {
+async fn send(api: &Api, call: &Call, item: Value) -> Result<Accepted, Refusal> {
     accepted(api, publication(call, item)?).await
 }
 
-fn publication(call: &Call, item: serde_json::Value) -> Result<Publication, Refusal> {
+fn publication(call: &Call, item: Value) -> Result<Publication, Refusal> {
     let item: Item = serde_json::from_value(item).map_err(Refusal::bad_request)?;
     let body = item.body.unwrap_or_default();
     if body.len() > LONGEST_BODY {

@@ -71,7 +71,7 @@ async fn list(api: &Api, call: &Call) -> Result<Reply, Refusal> {
 /// What a change is about. A filter that is not known could mean far too much if it were ignored.
 fn bulk(call: &Call) -> Result<(Filter, Page), Refusal> {
     let query = Query::read(call)?;
-    query.refuse_unknown(&[
+    query.refuse_no_filters(&[
         "dlqids",
         "messageid",
         "url",

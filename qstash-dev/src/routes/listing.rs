@@ -12,8 +12,10 @@ use crate::{
 
 /// How many entries a listing shows unless it is told otherwise.
 const DEFAULT_COUNT: usize = 100;
+/// The parameters that say how much is meant and not what.
+const PAGING: [&str; 2] = ["count", "cursor"];
 
-/// The parameters of a call, from its query and, behind them, from its body.
+/// The parameters of a call, from its query and, behind them, from its body. One without a value has an empty one.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -24,21 +26,20 @@ impl Query {
         for pair in own.filter(|pair| !pair.name.is_empty()) {
             let text = String::from_utf8(pair.value)
                 .map_err(|_| Refusal::bad_request(format!("{}: not UTF-8", pair.name)))?;
-            if !text.is_empty() {
-                values.push((pair.name, text));
-            }
+            values.push((pair.name, text));
         }
         if !call.body.trim_ascii().is_empty() {
             let body: serde_json::Map<String, Value> = serde_json::from_slice(&call.body)
                 .map_err(|error| Refusal::bad_request(format!("body: expected an object: {error}")))?;
             for (name, value) in body {
                 let list = match value {
+                    Value::Array(list) if list.is_empty() => vec![Value::Null],
                     Value::Array(list) => list,
                     one => vec![one],
                 };
                 for value in list {
                     let text = match value {
-                        Value::Null => continue,
+                        Value::Null => String::new(),
                         Value::String(text) => text,
                         Value::Number(number) => number.to_string(),
                         _ => return Err(Refusal::bad_request(format!("{name}: expected texts or numbers"))),
@@ -50,21 +51,32 @@ impl Query {
         Ok(Self(values))
     }
 
-    /// Refuses parameters that would otherwise be taken for no filter at all.
-    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Refusal> {
-        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            Some((name, _)) => Err(Refusal::bad_request(format!("{name}: unknown filter"))),
-            None => Ok(()),
+    /// Refuses parameters that would otherwise be taken for no filter at all: those that are not known, and filters
+    /// without a value, such as an empty list of ids.
+    pub(super) fn refuse_no_filters(&self, known: &[&str]) -> Result<(), Refusal> {
+        for (name, _) in &self.0 {
+            if !known.contains(&name.as_str()) {
+                return Err(Refusal::bad_request(format!("{name}: unknown filter")));
+            }
+            if !PAGING.contains(&name.as_str()) && self.one(name).is_none() {
+                return Err(Refusal::bad_request(format!("{name}: a value is needed")));
+            }
         }
+        Ok(())
     }
 
     pub(super) fn one(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.values(&[name]).next()
     }
 
     fn all(&self, names: &[&str]) -> Vec<String> {
-        let matching = self.0.iter().filter(|(own, _)| names.contains(&own.as_str()));
-        matching.map(|(_, value)| value.clone()).collect()
+        self.values(names).map(str::to_owned).collect()
+    }
+
+    fn values(&self, names: &[&str]) -> impl Iterator<Item = &str> {
+        let matching =
+            self.0.iter().filter(|(own, value)| names.contains(&own.as_str()) && !value.is_empty());
+        matching.map(|(_, value)| value.as_str())
     }
 
     /// Each value of a parameter that takes no free text.

@@ -24,7 +24,7 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
         }
         ("DELETE", []) => {
             let query = Query::read(call)?;
-            query.refuse_unknown(&[
+            query.refuse_no_filters(&[
                 "messageids",
                 "topicname",
                 "queuename",

@@ -71,6 +71,7 @@ fn an_argument_that_means_nothing_is_an_error_that_points_to_the_help() {
         &["--seed", "x"],
         &["--log-format", "xml"],
         &["--log-level", "loud"],
+        &["--data", ""],
         &["--allow-internet=true"],
         &["serve"],
         &["--port", "0", "dev"],

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use qstash_dev::broker::{Answer, Command, Cursor, Filter, Outcome, Page, Refused};
-use qstash_types::{DeadLetter, DeliveryOptions, Receipt};
+use qstash_types::{DeadLetter, DeliveryOptions, LogState, QueueName, Receipt};
 
-use crate::sim::{Sim, answered, header_map, message, publication, unreachable};
+use crate::sim::{Sim, answered, answered_with, header_map, message, publication, unreachable};
 
 const ALL: Page = Page { after: None, count: 100 };
 
@@ -161,6 +161,26 @@ fn a_callback_that_fails_is_a_dead_letter_of_its_own() {
 }
 
 #[test]
+fn a_queue_that_cannot_be_made_again_stops_the_retry_of_all() {
+    let mut sim = Sim::new();
+    let put = |name: String| Command::PutQueue {
+        name: QueueName::new(name).unwrap(),
+        parallelism: None,
+        activity: None,
+    };
+    fail(&mut sim, &[("upstash-queue-name", "gone")], answered(500));
+    fail(&mut sim, &[], answered(500));
+    sim.done(Command::DeleteQueue(QueueName::new("gone").unwrap()));
+    for number in 0..100 {
+        sim.done(put(number.to_string()));
+    }
+    let refused = sim.call(Command::RetryDeadLetters(Filter::default(), ALL, Box::default()));
+    assert_eq!(refused, Err(Refused::Quota("maxQueues")));
+    assert_eq!(sim.broker.dead_letters().count(), 2);
+    assert!(sim.running.is_empty());
+}
+
+#[test]
 fn the_oldest_entries_go_when_there_is_no_room_for_more() {
     let mut sim = Sim::new();
     let body = Bytes::from(vec![b'x'; 10 * 1024 * 1024]);
@@ -175,4 +195,15 @@ fn the_oldest_entries_go_when_there_is_no_room_for_more() {
     kept.reverse();
     assert_eq!(kept, published[5..], "256 MiB of bodies");
     assert_eq!(sim.kept.len(), 25);
+}
+
+#[test]
+fn the_headers_of_responses_take_up_room_as_bodies_do() {
+    let mut sim = Sim::new();
+    let long: &'static str = "x".repeat(10 * 1024 * 1024).leak();
+    for _ in 0..30 {
+        fail(&mut sim, &[], answered_with(500, &[("server", long)], ""));
+    }
+    assert_eq!(sim.broker.dead_letters().count(), 25);
+    assert_eq!(sim.broker.log().filter(|entry| entry.state == LogState::Error).count(), 25);
 }

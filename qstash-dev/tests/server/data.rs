@@ -13,7 +13,7 @@ use qstash_types::{LogState, SigningKey, SigningKeys};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{call, get, publish},
+    client::{Call, call, get, publish},
     destination::{Destination, response},
 };
 
@@ -212,6 +212,42 @@ async fn what_is_kept_is_for_the_eyes_of_its_owner_alone() {
         let permissions = fs::metadata(path).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o077, 0, "{}: {permissions:?}", path.display());
     }
+}
+
+#[tokio::test]
+async fn each_published_user_keeps_what_is_its_own_in_a_folder_of_its_own() {
+    let folder = Folder::new();
+    let start = async || folder.server().published_users().start().await;
+    let by = |token: &str, call: Call| {
+        call.without("Authorization").header("Authorization", &format!("Bearer {token}"))
+    };
+    let server = start().await.unwrap();
+    let mut users = Vec::new();
+    for account in server.accounts() {
+        let waiting = publish(&server, "http://127.0.0.1:9/").header("Upstash-Delay", "1h");
+        let message = by(&account.token, waiting).accepted().await;
+        users.push((account.token, format!("/v2/messages/{message}")));
+    }
+    let rotate = by(&users[1].0, call(&server, "POST", "/v2/keys/rotate"));
+    let rotated = rotate.send().await.json();
+    let first_keys = server.signing_keys();
+    let error = start().await.unwrap_err();
+    let StartError::DataInUse { folder: used } = &error else { panic!("{error:?}") };
+    assert_eq!(*used, folder.0.join("user-1"));
+    server.shutdown().await;
+
+    for number in 1..=4 {
+        assert!(folder.0.join(format!("user-{number}/qstash.redb")).is_file());
+    }
+    assert!(!folder.file().exists());
+    let server = start().await.unwrap();
+    for (number, (token, own)) in users.iter().enumerate() {
+        let (_, other) = &users[(number + 1) % users.len()];
+        assert_eq!(by(token, get(&server, own)).send().await.status, 200);
+        assert_eq!(by(token, get(&server, other)).send().await.status, 404);
+    }
+    assert_eq!(by(&users[1].0, get(&server, "/v2/keys")).send().await.json(), rotated);
+    assert_eq!(server.signing_keys().current.expose(), first_keys.current.expose());
 }
 
 #[tokio::test]

@@ -150,6 +150,19 @@ async fn a_response_without_end_is_cut_off_at_ten_mebibytes() {
 }
 
 #[tokio::test]
+async fn a_head_of_60_kibibytes_is_read_and_one_of_200_is_not() {
+    let server = DevServer::start().await.unwrap();
+    for (length, status) in [(60 * 1024, Some(500)), (200 * 1024, None)] {
+        let destination = Destination::start(move |_| {
+            let padding = "x".repeat(length);
+            format!("HTTP/1.1 500 x\r\nX-Padding: {padding}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+        });
+        let entry = failure(&server, &destination.await.url("/")).await;
+        assert_eq!(entry.response_status, status, "{length}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_a_failed_attempt() {
     let server = DevServer::start().await.unwrap();
     let destination = Destination::serving(async |mut stream| {

@@ -115,7 +115,9 @@ async fn a_mapping_that_cannot_be_meant_is_refused_at_the_start() {
         let builder = DevServer::builder().map_host(host, target);
         builder.start().await.unwrap_err().to_string()
     };
-    for host in ["", "http://a.example", "a.example/x", "u@a.example", "a.example:", "a.example:x", "*:80"] {
+    for host in
+        ["", "http://a.example", "a.example/x", "u@a.example", "a.example:", "a.example:x", "*:80", ":80"]
+    {
         let expected =
             format!("cannot map {host:?} to \"http://127.0.0.1:1\": the host must be HOST, HOST:PORT or *");
         assert_eq!(refused(host, "http://127.0.0.1:1").await, expected);
@@ -125,6 +127,7 @@ async fn a_mapping_that_cannot_be_meant_is_refused_at_the_start() {
         "127.0.0.1:1",
         "https://127.0.0.1:1",
         "http://",
+        "http://:80",
         "http://127.0.0.1:1/x",
         "http://127.0.0.1:1?x",
         "http://127.0.0.1:70000",

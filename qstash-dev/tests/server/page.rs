@@ -201,6 +201,15 @@ async fn the_feed_ends_with_the_server() {
 }
 
 #[tokio::test]
+async fn a_server_finishes_although_a_page_listens() {
+    let server = DevServer::start().await.unwrap();
+    let mut feed = Feed::open(&server).await;
+    feed.next().await.unwrap();
+    server.finish().await;
+    assert_eq!(feed.next().await, None);
+}
+
+#[tokio::test]
 async fn one_page_too_many_is_told_so_and_a_closed_one_makes_room() {
     let server = DevServer::start().await.unwrap();
     let mut feeds = Vec::new();

@@ -119,6 +119,7 @@ async fn only_names_of_this_machine_are_served() {
         assert!(answer.error().starts_with("Host: "));
     }
     assert_eq!(get(&server, "/v2/keys").without("Host").send().await.status, 403);
+    assert_eq!(with_host("localhost").header("Host", "example.com").send().await.status, 403);
     assert_eq!(get(&server, "http://example.com/v2/keys").send().await.status, 403);
     assert_eq!(get(&server, "http://localhost/v2/keys").send().await.status, 200);
 }

@@ -113,7 +113,16 @@ async fn a_batch_answers_each_item_in_its_place() {
     assert_eq!(received.len(), 3);
     let first = received.iter().find(|request| request.target() == "/1?a=1").unwrap();
     assert_eq!((first.body.as_slice(), first.header("content-type")), (&b"hello"[..], Some("text/plain")));
-    assert_eq!(call(&server, "POST", "/v2/batch").body("{}").send().await.status, 400);
+    let many = format!("[{}0]", "0,".repeat(100_000));
+    for (body, problem) in [("{}", "expected a sequence"), (&*many, "more than 100000 messages")] {
+        let refused = call(&server, "POST", "/v2/batch").body(body).send().await;
+        assert_eq!(refused.status, 400);
+        let error = refused.error();
+        assert!(
+            error.starts_with("body: expected an array of messages: ") && error.contains(problem),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -134,6 +143,12 @@ async fn messages_are_cancelled_one_by_id_or_many_by_query_or_body() {
     for target in ["/v2/messages?lable=x", "/v2/messages?count=501", "/v2/messages?fromDate=x"] {
         assert_eq!(cancel(target, "").await.status, 400, "{target}");
     }
+    assert_eq!(cancel("/v2/messages?messageIds=", "").await.error(), "messageids: a value is needed");
+    for body in
+        [r#"{"messageIds":[]}"#, r#"{"messageIds":null}"#, r#"{"label":""}"#, r#"{"count":1,"url":[]}"#]
+    {
+        assert_eq!(cancel("/v2/messages", body).await.status, 400, "{body}");
+    }
     assert_eq!(get(&server, &format!("/v2/messages/{c}")).send().await.status, 200);
     assert_eq!(cancel("/v2/messages", "").await.json(), json!({"cancelled": 1}));
 }
@@ -148,7 +163,7 @@ async fn dead_letters_are_paged_read_retried_and_deleted() {
     server.settled().await;
     let page = read(&server, "/v2/dlq?count=2&unknown=1").await;
     let cursor = page["cursor"].as_str().unwrap();
-    let rest = read(&server, &format!("/v2/dlq?cursor={cursor}")).await;
+    let rest = read(&server, &format!("/v2/dlq?cursor={cursor}&label=")).await;
     assert_eq!(rest["messages"].as_array().unwrap().len(), 3);
     assert!(rest.get("cursor").is_none());
     let id = page["messages"][0]["dlqId"].as_str().unwrap();
@@ -169,10 +184,12 @@ async fn dead_letters_are_paged_read_retried_and_deleted() {
     assert_eq!(answer.json()["responses"].as_array().unwrap().len(), 1);
     assert_ne!(answer.json()["cursor"], "");
     server.settled().await;
-    for bad in ["host=a", "path=/", "unknown=1", "count=101", "cursor=x"] {
+    for bad in ["host=a", "path=/", "unknown=1", "count=101", "cursor=x", "dlqIds=", "label="] {
         let answer = call(&server, "DELETE", &format!("/v2/dlq?{bad}")).send().await;
         assert_eq!(answer.status, 400, "{bad}");
     }
+    let nothing = call(&server, "POST", "/v2/dlq/retry").body(r#"{"dlqIds":[]}"#).send().await;
+    assert_eq!((nothing.status, &*nothing.error()), (400, "dlqids: a value is needed"));
     let deleted: Value = serde_json::from_slice(&ok(&server, "DELETE", "/v2/dlq", "").await).unwrap();
     assert_eq!(deleted, json!({"deleted": 3}));
 }
