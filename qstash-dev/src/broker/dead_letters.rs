@@ -6,7 +6,7 @@ use bytes::Bytes;
 use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
 use super::{
-    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused,
+    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused, options,
     record::{Kept, KeptDeadLetter, Key},
 };
 
@@ -155,6 +155,7 @@ impl Broker {
         if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
             return Err(Refused::dead_letter(unknown));
         }
+        options::check(changes, now)?;
         if let Some(queue) = &changes.queue {
             self.ensure_queue(now, queue)?;
         }

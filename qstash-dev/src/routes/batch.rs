@@ -1,14 +1,17 @@
 //! `/v2/batch`
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use http::StatusCode;
 use qstash_types::QueueName;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value, json};
 
 use super::{
-    options::{Values, header_map},
+    options::header_map,
     publish::{accepted, assemble, destination},
 };
 use crate::{
@@ -17,13 +20,37 @@ use crate::{
     reply::{Refusal, Reply, json},
 };
 
-/// A publish or enqueue request among others. Absent, `null` and empty are the same.
-#[derive(Deserialize)]
-struct Item {
-    destination: Option<String>,
-    headers: Option<BTreeMap<String, Values>>,
-    body: Option<String>,
-    queue: Option<String>,
+/// The most messages of a batch: each one is answered, however short it is.
+const MOST_ITEMS: usize = 100_000;
+
+/// What a batch is made of: publish and enqueue requests, each to be read by itself.
+struct Items(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ItemsVisitor)
+    }
+}
+
+struct ItemsVisitor;
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Items;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Items, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            if items.len() == MOST_ITEMS {
+                return Err(A::Error::custom(format_args!("more than {MOST_ITEMS} messages")));
+            }
+            items.push(item);
+        }
+        Ok(Items(items))
+    }
 }
 
 /// `POST /v2/batch`: an item that is refused leaves the others alone.
@@ -34,8 +61,8 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
         (_, []) => return Err(Refusal::method("POST")),
         _ => return Err(call.not_found()),
     }
-    let items: Vec<serde_json::Value> = serde_json::from_slice(&call.body)
-        .map_err(|error| Refusal::bad_request(format!("body: expected an array of messages: {error}")))?;
+    let Items(items) =
+        serde_json::from_slice(&call.body).map_err(|error| Refusal::bad_request(format!("body: {error}")))?;
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
         answers.push(match send(api, call, item).await {
@@ -46,21 +73,37 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     Ok(json(StatusCode::OK, &answers))
 }
 
-async fn send(api: &Api, call: &Call, item: serde_json::Value) -> Result<Accepted, Refusal> {
+async fn send(api: &Api, call: &Call, item: Value) -> Result<Accepted, Refusal> {
     accepted(api, publication(call, item)?).await
 }
 
-fn publication(call: &Call, item: serde_json::Value) -> Result<Publication, Refusal> {
-    let item: Item = serde_json::from_value(item).map_err(Refusal::bad_request)?;
-    let body = item.body.unwrap_or_default();
+fn publication(call: &Call, item: Value) -> Result<Publication, Refusal> {
+    let Value::Object(mut item) = item else {
+        return Err(Refusal::bad_request("expected a message, which is an object"));
+    };
+    let body = text(&mut item, "body")?;
     if body.len() > LONGEST_BODY {
         return Err(Refusal::bad_request(format!("body: longer than {LONGEST_BODY} bytes")));
     }
-    let headers = header_map(item.headers.unwrap_or_default())?;
-    let destination = destination(&item.destination.unwrap_or_default())?;
-    let mut publication = assemble(destination, &headers, body.into(), call.caller)?;
-    if let Some(queue) = item.queue.filter(|queue| !queue.is_empty()) {
+    let headers = match item.remove("headers") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(headers)) => headers,
+        Some(_) => return Err(Refusal::bad_request("headers: expected an object")),
+    };
+    let destination = destination(&text(&mut item, "destination")?)?;
+    let mut publication = assemble(destination, &header_map(headers)?, body.into(), call.caller)?;
+    let queue = text(&mut item, "queue")?;
+    if !queue.is_empty() {
         publication.options.queue = Some(QueueName::new(queue).map_err(Refusal::bad_request)?);
     }
     Ok(publication)
+}
+
+/// A field of an item. Absent, `null` and empty are the same.
+fn text(item: &mut Map<String, Value>, name: &str) -> Result<String, Refusal> {
+    match item.remove(name) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Refusal::bad_request(format!("{name}: expected a text"))),
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// How many entries a listing shows unless it is told otherwise.
 const DEFAULT_COUNT: usize = 100;
 
-/// The parameters of a call, from its query and, behind them, from its body.
+/// The parameters of a call, from its query and, behind them, from its body. The case of their names makes no difference.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -43,7 +43,7 @@ impl Query {
                         Value::Number(number) => number.to_string(),
                         _ => return Err(Refusal::bad_request(format!("{name}: expected texts or numbers"))),
                     };
-                    values.push((name.to_ascii_lowercase(), text));
+                    values.push((name.clone(), text));
                 }
             }
         }
@@ -52,18 +52,24 @@ impl Query {
 
     /// Refuses parameters that would otherwise be taken for no filter at all.
     pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Refusal> {
-        match self.0.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        match self.0.iter().find(|(name, _)| !is_among(known, name)) {
             Some((name, _)) => Err(Refusal::bad_request(format!("{name}: unknown filter"))),
             None => Ok(()),
         }
     }
 
+    /// Leaves out parameters that mean nothing to a listing.
+    pub(super) fn without_unknown(mut self, known: &[&str]) -> Self {
+        self.0.retain(|(name, _)| is_among(known, name));
+        self
+    }
+
     pub(super) fn one(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(own, _)| is_among(&[name], own)).map(|(_, value)| value.as_str())
     }
 
     fn all(&self, names: &[&str]) -> Vec<String> {
-        let matching = self.0.iter().filter(|(own, _)| names.contains(&own.as_str()));
+        let matching = self.0.iter().filter(|(own, _)| is_among(names, own));
         matching.map(|(_, value)| value.clone()).collect()
     }
 
@@ -106,23 +112,27 @@ impl Query {
             LogState::Unknown(_) => None,
             state => Some(state),
         };
-        let message_ids = self.all(&["messageid", "messageids"]);
+        let message_ids = self.all(&["messageId", "messageIds"]);
         Ok(Filter {
             message_ids,
-            dlq_ids: self.all(&["dlqids"]),
-            url_groups: self.all(&["topicname"]),
-            queues: self.all(&["queuename"]),
-            schedules: self.all(&["scheduleid"]),
+            dlq_ids: self.all(&["dlqIds"]),
+            url_groups: self.all(&["topicName"]),
+            queues: self.all(&["queueName"]),
+            schedules: self.all(&["scheduleId"]),
             urls: self.all(&["url"]),
             hosts: self.all(&["host"]),
             paths: self.all(&["path"]),
             labels: self.all(&["label"]),
-            flow_control_keys: self.all(&["flowcontrolkey"]),
-            caller_ips: self.all(&["callerip"]),
-            response_statuses: self.each("responsestatus", |text| text.parse().ok())?,
+            flow_control_keys: self.all(&["flowControlKey"]),
+            caller_ips: self.all(&["callerIp"]),
+            response_statuses: self.each("responseStatus", |text| text.parse().ok())?,
             states: self.each("state", state)?,
-            from: time("fromdate")?,
-            to: time("todate")?,
+            from: time("fromDate")?,
+            to: time("toDate")?,
         })
     }
+}
+
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

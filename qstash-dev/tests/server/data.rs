@@ -314,7 +314,7 @@ async fn odd_headers_are_kept_as_they_are_or_refused() {
         let mut items = json!([{ "destination": destination.url("/many"), "headers": {} }]);
         items[0]["headers"][name] = json!(values);
         let answer = call(&server, "POST", "/v2/batch").body(items.to_string()).send().await;
-        assert_eq!(answer.json(), json!([{ "error": "more than 256 headers" }]));
+        assert_eq!(answer.json(), json!([{ "error": "more than 100 headers" }]));
     }
 
     let copy = folder.after_a_crash();
