@@ -7,7 +7,7 @@ install_javascript() {
     command -v node >/dev/null && command -v npm >/dev/null || return 1
     ! cmp -s $here/package-lock.json $here/node_modules/.installed || return 0
     missing="cannot install @upstash/qstash"
-    npm ci --prefix $here --loglevel=error || return 1
+    timeout 300 npm ci --prefix $here --loglevel=error || return 1
     cp $here/package-lock.json $here/node_modules/.installed
 }
 
@@ -19,7 +19,7 @@ install_python() {
     missing="cannot install qstash"
     rm -rf $here/.venv
     python3 -m venv $here/.venv || return 1
-    $here/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    timeout 300 $here/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
         -r $here/requirements.txt || return 1
     cp $here/requirements.txt $here/.venv/installed
 }

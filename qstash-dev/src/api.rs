@@ -145,7 +145,7 @@ pub(crate) struct Call {
     pub(crate) head: Parts,
     /// What follows the resource in the path, byte for byte.
     pub(crate) rest: String,
-    /// The same in segments, decoded.
+    /// The same in segments, decoded, with verbs in lower case.
     segments: Vec<String>,
     pub(crate) body: Bytes,
     pub(crate) caller: IpAddr,
@@ -210,7 +210,7 @@ impl Service {
             return Err(not_found());
         }
         let rest = rest.unwrap_or_default().to_owned();
-        let segments = if rest.is_empty() { Vec::new() } else { rest.split('/').map(text).collect() };
+        let segments = segments(&resource, &rest);
         let call = Call { head, rest, segments, body, caller };
         match resource.as_str() {
             "publish" => publish::publish(api, &call).await,
@@ -229,6 +229,22 @@ impl Service {
             _ => Err(call.not_found()),
         }
     }
+}
+
+/// What follows a resource. Letter case makes no difference where a verb stands, as in `/v2/queues/{name}/pause`.
+fn segments(resource: &str, rest: &str) -> Vec<String> {
+    if rest.is_empty() {
+        return Vec::new();
+    }
+    let mut segments: Vec<_> = rest.split('/').map(text).collect();
+    let verb = match resource {
+        "dlq" | "keys" => 0,
+        _ => 1,
+    };
+    if let Some(verb) = segments.get_mut(verb) {
+        verb.make_ascii_lowercase();
+    }
+    segments
 }
 
 fn text(segment: &str) -> String {

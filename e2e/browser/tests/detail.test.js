@@ -33,7 +33,7 @@ test("a message is shown with its request, its attempts and what was answered", 
 test("the detail follows the message, and what is open stays open", async (t) => {
   const { server, destination, page } = await setUp(t);
   destination.answers.set("flaky", { status: 500, body: "not yet" });
-  const id = await server.publish(`${destination.url}/flaky`, { "upstash-retry-delay": "2000" });
+  const id = await server.publish(`${destination.url}/flaky`, { "upstash-retry-delay": "1000", "upstash-retries": "500" });
   await open(page, server, `#/messages/${id}`);
   await part(page, "Attempts").getByText("#1").click();
   await part(page, "Attempts").getByText("not yet").waitFor();

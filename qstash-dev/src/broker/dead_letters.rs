@@ -6,7 +6,7 @@ use bytes::Bytes;
 use qstash_types::{DeadLetter, DeliveryOptions, DlqId, Headers, Receipt};
 
 use super::{
-    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused, Response,
+    Answer, Broker, Cursor, Filter, Message, Millis, Outcome, Page, Refused, Response, options,
     record::{Kept, KeptDeadLetter, Key},
 };
 
@@ -155,6 +155,7 @@ impl Broker {
         if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
             return Err(Refused::dead_letter(unknown));
         }
+        options::check(changes, now)?;
         let (keys, cursor) = self.dead_letters.page(filter, page);
         for key in &keys {
             let source = self.dead_letters.entries[key].message.clone();

@@ -1,6 +1,33 @@
-//! Delivery options on top of others.
+//! Delivery options: on top of others, and within limits.
 
-use qstash_types::{DeliveryOptions, HeaderMap, Settings};
+use std::time::Duration;
+
+use qstash_types::{DeliveryOptions, HeaderMap, Settings, Start};
+
+use super::{Millis, Refused};
+
+/// As on the pay-as-you-go plan.
+const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// As on the largest plans.
+const MOST_RETRIES: u32 = 999;
+
+/// Refuses what no plan allows.
+pub(super) fn check(options: &DeliveryOptions, now: Millis) -> Result<(), Refused> {
+    let is_too_late = match options.start {
+        None => false,
+        Some(Start::After(delay)) => delay > LONGEST_DELAY,
+        Some(Start::At(time)) => Millis::of(time) > now + LONGEST_DELAY,
+    };
+    if is_too_late {
+        return Err(Refused::Quota("maxDelay"));
+    }
+    let callbacks = [&options.callback, &options.failure_callback].into_iter().flatten();
+    let mut settings = callbacks.map(|target| &target.settings).chain([&options.settings]);
+    if settings.any(|settings| settings.retries.is_some_and(|retries| retries > MOST_RETRIES)) {
+        return Err(Refused::Quota("maxRetries"));
+    }
+    Ok(())
+}
 
 /// The options, with those of the base where they say nothing. Forwarded headers are joined by name.
 pub(super) fn on_top_of(options: DeliveryOptions, base: &DeliveryOptions) -> DeliveryOptions {

@@ -33,6 +33,7 @@ impl Broker {
             }
             unknown => return Err(Refused::NotFound(unknown.to_string())),
         };
+        options::check(&options, now)?;
         if options.forward_all_headers {
             let named = mem::take(&mut options.settings.forward);
             options.settings.forward = options::headers_on_top_of(&named, headers);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Accepted, Activity, Answer, Broker, Message, Millis, Publication, Refused,
     due::{Place, Wake},
-    kept,
+    kept, options,
     record::{Kept, Key},
 };
 
@@ -126,6 +126,7 @@ impl Broker {
         {
             return Err(Refused::url_group(name));
         }
+        options::check(&publication.options, now)?;
         let id = publication.options.schedule_id.clone().unwrap_or_else(|| self.ids.schedule());
         if !self.schedules.0.contains_key(&id) && self.schedules.0.len() >= MOST_SCHEDULES {
             return Err(Refused::Quota("maxSchedules"));

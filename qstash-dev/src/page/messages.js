@@ -90,7 +90,8 @@ export function standing(message, time) {
   const { state, notBefore, time: since } = message.shown;
   switch (state) {
     case "CREATED":
-      return notBefore > time ? { kind: "scheduled", at: notBefore } : { kind: "waiting", at: since };
+      // The browser's clock may be behind.
+      return notBefore > Math.max(time, since) ? { kind: "scheduled", at: notBefore } : { kind: "waiting", at: since };
     case "ACTIVE":
       return { kind: "active", at: since };
     case "ERROR":

@@ -4,7 +4,7 @@ import { call } from "./connection.js";
 import { element } from "./dom.js";
 
 const place = document.getElementById("notices");
-const SHOWN_FOR = 6000;
+const SHOWN_FOR = 12_000;
 
 export function notify(content, kind = "") {
   const notice = element("p", { class: `notice ${kind}` }, content);

@@ -1,6 +1,6 @@
 //! `/v2/batch`
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use http::StatusCode;
 use qstash_types::QueueName;
@@ -8,10 +8,10 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, SeqAccess, Visitor},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
-    options::{Values, header_map},
+    options::header_map,
     publish::{accepted, assemble, destination},
 };
 use crate::{
@@ -20,46 +20,37 @@ use crate::{
     reply::{Refusal, Reply, json},
 };
 
-/// The most items of a batch: one of two bytes takes up hundreds of them before it is answered.
+/// The most messages of a batch: one of two bytes takes up hundreds of them before it is answered.
 const MOST_ITEMS: usize = 100_000;
 
-/// The items of a batch, read no further than there may be any.
+/// Publish and enqueue requests, each to be read by itself, and no more of them than there may be.
 struct Items(Vec<Value>);
 
 impl<'de> Deserialize<'de> for Items {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ItemsVisitor).map(Self)
+        deserializer.deserialize_seq(ItemsVisitor)
     }
 }
 
 struct ItemsVisitor;
 
 impl<'de> Visitor<'de> for ItemsVisitor {
-    type Value = Vec<Value>;
+    type Value = Items;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a sequence")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<Value>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Items, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = sequence.next_element()? {
+        while let Some(item) = seq.next_element()? {
             if items.len() == MOST_ITEMS {
-                return Err(A::Error::custom(format!("more than {MOST_ITEMS} messages")));
+                return Err(A::Error::custom(format_args!("more than {MOST_ITEMS} messages")));
             }
             items.push(item);
         }
-        Ok(items)
+        Ok(Items(items))
     }
-}
-
-/// A publish or enqueue request among others. Absent, `null` and empty are the same.
-#[derive(Deserialize)]
-struct Item {
-    destination: Option<String>,
-    headers: Option<BTreeMap<String, Values>>,
-    body: Option<String>,
-    queue: Option<String>,
 }
 
 /// `POST /v2/batch`: an item that is refused leaves the others alone.
@@ -87,16 +78,32 @@ async fn send(api: &Api, call: &Call, item: Value) -> Result<Accepted, Refusal> 
 }
 
 fn publication(call: &Call, item: Value) -> Result<Publication, Refusal> {
-    let item: Item = serde_json::from_value(item).map_err(Refusal::bad_request)?;
-    let body = item.body.unwrap_or_default();
+    let Value::Object(mut item) = item else {
+        return Err(Refusal::bad_request("expected a message, which is an object"));
+    };
+    let body = text(&mut item, "body")?;
     if body.len() > LONGEST_BODY {
         return Err(Refusal::bad_request(format!("body: longer than {LONGEST_BODY} bytes")));
     }
-    let headers = header_map(item.headers.unwrap_or_default())?;
-    let destination = destination(&item.destination.unwrap_or_default())?;
-    let mut publication = assemble(destination, &headers, body.into(), call.caller)?;
-    if let Some(queue) = item.queue.filter(|queue| !queue.is_empty()) {
+    let headers = match item.remove("headers") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(headers)) => headers,
+        Some(_) => return Err(Refusal::bad_request("headers: expected an object")),
+    };
+    let destination = destination(&text(&mut item, "destination")?)?;
+    let mut publication = assemble(destination, &header_map(headers)?, body.into(), call.caller)?;
+    let queue = text(&mut item, "queue")?;
+    if !queue.is_empty() {
         publication.options.queue = Some(QueueName::new(queue).map_err(Refusal::bad_request)?);
     }
     Ok(publication)
+}
+
+/// A field of an item. Absent, `null` and empty are the same.
+fn text(item: &mut Map<String, Value>, name: &str) -> Result<String, Refusal> {
+    match item.remove(name) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Refusal::bad_request(format!("{name}: expected a text"))),
+    }
 }

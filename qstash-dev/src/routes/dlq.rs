@@ -15,6 +15,23 @@ use crate::{
 };
 
 const MOST: usize = 100;
+/// What a dead letter is found by. Neither `host` nor `path` is among it.
+const PARAMETERS: [&str; 14] = [
+    "dlqIds",
+    "messageId",
+    "url",
+    "topicName",
+    "scheduleId",
+    "queueName",
+    "responseStatus",
+    "callerIp",
+    "label",
+    "flowControlKey",
+    "fromDate",
+    "toDate",
+    "count",
+    "cursor",
+];
 
 /// Messages that have failed for good, the newest first.
 pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
@@ -62,7 +79,7 @@ fn not_found(id: &str) -> Refusal {
 }
 
 async fn list(api: &Api, call: &Call) -> Result<Reply, Refusal> {
-    let query = Query::read(call)?;
+    let query = Query::read(call)?.without_unknown(&PARAMETERS);
     let (filter, page) = (query.filter()?, query.page(MOST)?);
     let (entries, cursor) = api.worker.look(move |broker| broker.dead_letter_page(&filter, page)).await?;
     Ok(listed("messages", json!(entries), cursor))
@@ -71,22 +88,7 @@ async fn list(api: &Api, call: &Call) -> Result<Reply, Refusal> {
 /// What a change is about. A filter that is not known could mean far too much if it were ignored.
 fn bulk(call: &Call) -> Result<(Filter, Page), Refusal> {
     let query = Query::read(call)?;
-    query.refuse_no_filters(&[
-        "dlqids",
-        "messageid",
-        "url",
-        "topicname",
-        "scheduleid",
-        "queuename",
-        "responsestatus",
-        "callerip",
-        "label",
-        "flowcontrolkey",
-        "fromdate",
-        "todate",
-        "count",
-        "cursor",
-    ])?;
+    query.refuse_no_filters(&PARAMETERS)?;
     Ok((query.filter()?, query.page(MOST)?))
 }
 

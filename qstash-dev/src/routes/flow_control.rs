@@ -40,7 +40,7 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
                     parallelism: flag(&query, "parallelism")?,
                     rate: flag(&query, "rate")?,
                 },
-                "resetRate" | "reset" => FlowChange::ResetRate,
+                "resetrate" | "reset" => FlowChange::ResetRate,
                 _ => return Err(call.not_found()),
             };
             carry_out(api, Command::FlowControl(key, change)).await

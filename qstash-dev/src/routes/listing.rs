@@ -15,7 +15,8 @@ const DEFAULT_COUNT: usize = 100;
 /// The parameters that say how much is meant and not what.
 const PAGING: [&str; 2] = ["count", "cursor"];
 
-/// The parameters of a call, from its query and, behind them, from its body. One without a value has an empty one.
+/// The parameters of a call, from its query and, behind them, from its body. The case of their names makes no difference,
+/// and one without a value has an empty one.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -44,7 +45,7 @@ impl Query {
                         Value::Number(number) => number.to_string(),
                         _ => return Err(Refusal::bad_request(format!("{name}: expected texts or numbers"))),
                     };
-                    values.push((name.to_ascii_lowercase(), text));
+                    values.push((name.clone(), text));
                 }
             }
         }
@@ -55,14 +56,20 @@ impl Query {
     /// without a value, such as an empty list of ids.
     pub(super) fn refuse_no_filters(&self, known: &[&str]) -> Result<(), Refusal> {
         for (name, _) in &self.0 {
-            if !known.contains(&name.as_str()) {
+            let Some(name) = known.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
                 return Err(Refusal::bad_request(format!("{name}: unknown filter")));
-            }
-            if !PAGING.contains(&name.as_str()) && self.one(name).is_none() {
+            };
+            if !PAGING.contains(name) && self.one(name).is_none() {
                 return Err(Refusal::bad_request(format!("{name}: a value is needed")));
             }
         }
         Ok(())
+    }
+
+    /// Leaves out parameters that mean nothing to a listing.
+    pub(super) fn without_unknown(mut self, known: &[&str]) -> Self {
+        self.0.retain(|(name, _)| is_among(known, name));
+        self
     }
 
     pub(super) fn one(&self, name: &str) -> Option<&str> {
@@ -74,8 +81,7 @@ impl Query {
     }
 
     fn values(&self, names: &[&str]) -> impl Iterator<Item = &str> {
-        let matching =
-            self.0.iter().filter(|(own, value)| names.contains(&own.as_str()) && !value.is_empty());
+        let matching = self.0.iter().filter(|(own, value)| is_among(names, own) && !value.is_empty());
         matching.map(|(_, value)| value.as_str())
     }
 
@@ -118,23 +124,27 @@ impl Query {
             LogState::Unknown(_) => None,
             state => Some(state),
         };
-        let message_ids = self.all(&["messageid", "messageids"]);
+        let message_ids = self.all(&["messageId", "messageIds"]);
         Ok(Filter {
             message_ids,
-            dlq_ids: self.all(&["dlqids"]),
-            url_groups: self.all(&["topicname"]),
-            queues: self.all(&["queuename"]),
-            schedules: self.all(&["scheduleid"]),
+            dlq_ids: self.all(&["dlqIds"]),
+            url_groups: self.all(&["topicName"]),
+            queues: self.all(&["queueName"]),
+            schedules: self.all(&["scheduleId"]),
             urls: self.all(&["url"]),
             hosts: self.all(&["host"]),
             paths: self.all(&["path"]),
             labels: self.all(&["label"]),
-            flow_control_keys: self.all(&["flowcontrolkey"]),
-            caller_ips: self.all(&["callerip"]),
-            response_statuses: self.each("responsestatus", |text| text.parse().ok())?,
+            flow_control_keys: self.all(&["flowControlKey"]),
+            caller_ips: self.all(&["callerIp"]),
+            response_statuses: self.each("responseStatus", |text| text.parse().ok())?,
             states: self.each("state", state)?,
-            from: time("fromdate")?,
-            to: time("todate")?,
+            from: time("fromDate")?,
+            to: time("toDate")?,
         })
     }
+}
+
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -26,7 +26,7 @@ pub(crate) async fn answer(api: &Api, call: &Call, name: &'static str) -> Result
 async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refusal> {
     let query = Query::read(call)?;
     let (filter, page) = (query.filter()?, query.page(MOST)?);
-    match query.one("groupby") {
+    match query.one("groupBy") {
         None => {
             let (entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
             Ok(listed(name, json!(entries), cursor))

@@ -25,18 +25,18 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
         ("DELETE", []) => {
             let query = Query::read(call)?;
             query.refuse_no_filters(&[
-                "messageids",
-                "topicname",
-                "queuename",
-                "scheduleid",
+                "messageIds",
+                "topicName",
+                "queueName",
+                "scheduleId",
                 "url",
                 "host",
                 "path",
                 "label",
-                "flowcontrolkey",
-                "callerip",
-                "fromdate",
-                "todate",
+                "flowControlKey",
+                "callerIp",
+                "fromDate",
+                "toDate",
                 "count",
             ])?;
             let most = query.count(MOST)?.unwrap_or(usize::MAX);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use qstash_types::{DeliveryOptions, header};
+use serde_json::{Map, Value};
 
 use crate::{
     api::MOST_HEADERS,
@@ -50,16 +51,20 @@ pub(super) fn forwardable(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Headers as an object of texts, or of lists of them.
-pub(super) fn header_map(headers: impl IntoIterator<Item = (String, Values)>) -> Result<HeaderMap, Refusal> {
+pub(super) fn header_map(headers: Map<String, Value>) -> Result<HeaderMap, Refusal> {
     let mut map = HeaderMap::new();
     for (name, values) in headers {
         let invalid = || Refusal::bad_request(format!("{name}: cannot be a header"));
         let header = HeaderName::try_from(&name).map_err(|_| invalid())?;
         let values = match values {
-            Values::One(value) => vec![value],
-            Values::Each(values) => values,
+            Value::Null => continue,
+            Value::Array(values) => values,
+            value => vec![value],
         };
         for value in values {
+            let Value::String(value) = value else {
+                return Err(Refusal::bad_request(format!("{name}: expected a text, or a list of texts")));
+            };
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?;
             map.try_append(header.clone(), value).map_err(|_| invalid())?;
             if map.len() > MOST_HEADERS {
@@ -68,12 +73,4 @@ pub(super) fn header_map(headers: impl IntoIterator<Item = (String, Values)>) ->
         }
     }
     Ok(map)
-}
-
-/// One value of a header, or several.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-pub(super) enum Values {
-    One(String),
-    Each(Vec<String>),
 }

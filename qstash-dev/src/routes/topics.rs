@@ -1,13 +1,12 @@
 //! `/v2/topics`, which is what the wire calls URL groups.
 
-use std::collections::BTreeMap;
-
 use http::StatusCode;
 use qstash_types::{EndpointName, Url, UrlGroupName};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use super::{
-    options::{Values, header_map, read_options},
+    options::{header_map, read_options},
     queues::carry_out,
 };
 use crate::{
@@ -30,7 +29,7 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Defaults {
-    headers: BTreeMap<String, Values>,
+    headers: Map<String, Value>,
 }
 
 /// URL groups.

@@ -36,6 +36,15 @@ async fn a_publish_that_cannot_be_carried_out_is_refused_by_the_name_of_its_faul
         (LOCAL, &[("Upstash-Redact-Fields", "everything")], 400, "upstash-redact-fields: "),
         (LOCAL, &[("Upstash-Header-Forward", "maybe")], 400, "upstash-header-forward: "),
         (LOCAL, &[("Upstash-Deduplication-Id", "a:b")], 400, "DeduplicationId cannot contain ':'"),
+        (LOCAL, &[("Upstash-Retries", "1000")], 412, "quota maxRetries exceeded"),
+        (
+            LOCAL,
+            &[("Upstash-Callback", LOCAL), ("Upstash-Callback-Retries", "1000")],
+            412,
+            "quota maxRetries exceeded",
+        ),
+        (LOCAL, &[("Upstash-Delay", "366d")], 412, "quota maxDelay exceeded"),
+        (LOCAL, &[("Upstash-Not-Before", "9007199254740993")], 412, "quota maxDelay exceeded"),
         (
             LOCAL,
             &[("Upstash-Cron", "* * * * *")],
@@ -202,6 +211,22 @@ async fn unknown_paths_are_not_found() {
         let answer = get(&server, target).send().await;
         assert_eq!(answer.status, 404, "{target}");
         assert!(answer.error().ends_with(" not found"), "{}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_and_a_retry_are_held_to_the_limits_of_a_message() {
+    let server = DevServer::start().await.unwrap();
+    let targets = ["/v2/schedules/http://127.0.0.1:9/", "/v2/dlq/retry"];
+    for (name, value, error) in [
+        ("Upstash-Retries", "1000", "quota maxRetries exceeded"),
+        ("Upstash-Delay", "366d", "quota maxDelay exceeded"),
+    ] {
+        for target in targets {
+            let call = call(&server, "POST", target).header("Upstash-Cron", "* * * * *").header(name, value);
+            let answer = call.send().await;
+            assert_eq!((answer.status, answer.error().as_str()), (412, error), "{target}");
+        }
     }
 }
 

@@ -80,6 +80,23 @@ async fn a_queue_is_made_changed_paused_and_deleted() {
 }
 
 #[tokio::test]
+async fn letter_case_makes_no_difference_in_a_path_but_in_names_it_does() {
+    let server = DevServer::start().await.unwrap();
+    ok(&server, "POST", "/v2/Queues", r#"{"queueName":"Pause"}"#).await;
+    ok(&server, "POST", "/V2/QUEUES/Pause/PAUSE", "").await;
+    assert_eq!(read(&server, "/v2/queues/Pause").await["paused"], true);
+    assert_eq!(get(&server, "/v2/queues/pause").send().await.status, 404);
+    ok(&server, "POST", "/v2/FlowControl/K/PIN?parallelism=1", "").await;
+    ok(&server, "POST", "/v2/flowcontrol/K/resetrate", "").await;
+    ok(&server, "POST", "/v2/Keys/Rotate", "").await;
+    assert_eq!(call(&server, "POST", "/v2/DLQ/Retry").send().await.status, 201);
+    let answer = call(&server, "PATCH", "/v2/Schedules/X/Pause").send().await;
+    assert_eq!(answer.error(), "schedule X not found");
+    let answer = call(&server, "DELETE", "/v2/topics/G/Endpoints").body(r#"{"endpoints":[]}"#).send().await;
+    assert_eq!(answer.error(), "topic G not found");
+}
+
+#[tokio::test]
 async fn a_batch_answers_each_item_in_its_place() {
     let server = DevServer::start().await.unwrap();
     let destination = Destination::answering(200).await;
@@ -94,6 +111,10 @@ async fn a_batch_answers_each_item_in_its_place() {
         {"destination": destination.url("/q"), "queue": "q", "body": ""},
         {"destination": "unknown"},
         7,
+        {"destination": destination.url("/1"), "body": {}},
+        {"destination": destination.url("/1"), "headers": {"Upstash-Retries": 3}},
+        {"destination": destination.url("/1"), "headers": []},
+        {"destination": "team", "queue": 7},
     ]);
     let answer = call(&server, "POST", "/v2/batch").body(items.to_string()).send().await;
     assert_eq!(answer.status, 200);
@@ -107,7 +128,11 @@ async fn a_batch_answers_each_item_in_its_place() {
     );
     assert!(answers[4]["messageId"].is_string());
     assert_eq!(answers[5]["error"], "topic unknown not found");
-    assert!(answers[6]["error"].is_string());
+    assert_eq!(answers[6]["error"], "expected a message, which is an object");
+    assert_eq!(answers[7]["error"], "body: expected a text");
+    assert_eq!(answers[8]["error"], "Upstash-Retries: expected a text, or a list of texts");
+    assert_eq!(answers[9]["error"], "headers: expected an object");
+    assert_eq!(answers[10]["error"], "queue: expected a text");
     server.settled().await;
     let received = destination.received();
     assert_eq!(received.len(), 3);
@@ -143,7 +168,7 @@ async fn messages_are_cancelled_one_by_id_or_many_by_query_or_body() {
     for target in ["/v2/messages?lable=x", "/v2/messages?count=501", "/v2/messages?fromDate=x"] {
         assert_eq!(cancel(target, "").await.status, 400, "{target}");
     }
-    assert_eq!(cancel("/v2/messages?messageIds=", "").await.error(), "messageids: a value is needed");
+    assert_eq!(cancel("/v2/messages?messageIds=", "").await.error(), "messageIds: a value is needed");
     for body in
         [r#"{"messageIds":[]}"#, r#"{"messageIds":null}"#, r#"{"label":""}"#, r#"{"count":1,"url":[]}"#]
     {
@@ -161,7 +186,8 @@ async fn dead_letters_are_paged_read_retried_and_deleted() {
         publish(&server, &destination.url("/")).header("Upstash-Retries", "0").accepted().await;
     }
     server.settled().await;
-    let page = read(&server, "/v2/dlq?count=2&unknown=1").await;
+    let ignored = "unknown=1&host=elsewhere&path=/x&state=DELIVERED&messageIds=msg_x";
+    let page = read(&server, &format!("/v2/dlq?count=2&{ignored}")).await;
     let cursor = page["cursor"].as_str().unwrap();
     let rest = read(&server, &format!("/v2/dlq?cursor={cursor}&label=")).await;
     assert_eq!(rest["messages"].as_array().unwrap().len(), 3);
@@ -184,12 +210,14 @@ async fn dead_letters_are_paged_read_retried_and_deleted() {
     assert_eq!(answer.json()["responses"].as_array().unwrap().len(), 1);
     assert_ne!(answer.json()["cursor"], "");
     server.settled().await;
-    for bad in ["host=a", "path=/", "unknown=1", "count=101", "cursor=x", "dlqIds=", "label="] {
+    for bad in ["host=a", "path=/", "unknown=1", "count=101", "cursor=x", "fromDate=x", "dlqIds=", "label="] {
         let answer = call(&server, "DELETE", &format!("/v2/dlq?{bad}")).send().await;
         assert_eq!(answer.status, 400, "{bad}");
+        let (name, _) = bad.split_once('=').unwrap();
+        assert!(answer.error().starts_with(&format!("{name}: ")), "{}", answer.error());
     }
     let nothing = call(&server, "POST", "/v2/dlq/retry").body(r#"{"dlqIds":[]}"#).send().await;
-    assert_eq!((nothing.status, &*nothing.error()), (400, "dlqids: a value is needed"));
+    assert_eq!((nothing.status, &*nothing.error()), (400, "dlqIds: a value is needed"));
     let deleted: Value = serde_json::from_slice(&ok(&server, "DELETE", "/v2/dlq", "").await).unwrap();
     assert_eq!(deleted, json!({"deleted": 3}));
 }
