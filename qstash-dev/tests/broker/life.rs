@@ -141,10 +141,16 @@ fn an_absolute_start_wins_over_a_delay_and_a_past_one_means_now() {
 }
 
 #[test]
-fn a_delay_beyond_the_end_of_time_ends_there() {
+fn a_message_waits_for_a_year_at_the_most() {
     let mut sim = Sim::new();
-    sim.publish(message(&[("upstash-delay", "18446744073709551615")]));
-    assert_eq!(sim.broker.next_due(), Some(Millis::LAST));
+    sim.publish(message(&[("upstash-delay", "365d")]));
+    assert_eq!(sim.broker.next_due(), Some(START + 365 * 24 * 60 * 60 * SECOND));
+    for too_late in ["31536001", "18446744073709551615"] {
+        let publish = Command::Publish(message(&[("upstash-delay", too_late)]));
+        assert_eq!(sim.call(publish), Err(Refused::Quota("maxDelay")), "{too_late}");
+    }
+    let publish = Command::Publish(message(&[("upstash-not-before", "1731536001")]));
+    assert_eq!(sim.call(publish), Err(Refused::Quota("maxDelay")));
 }
 
 #[test]
