@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use bytes::Bytes;
 use http::Method;
 use qstash_dev::broker::{
-    Broker, CallId, Command, Effect, Event, Filter, LONGEST_BODY, Millis, Publication, Refused,
+    Broker, CallId, Command, Effect, Event, Filter, LONGEST_BODY, Publication, Refused,
 };
 use qstash_types::{LogState, Receipt};
 
