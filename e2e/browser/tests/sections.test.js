@@ -69,9 +69,16 @@ test("a dead letter is retried from its message", async (t) => {
   await page.getByText("No attempt is left").waitFor();
   const retry = page.getByRole("button", { name: "Retry", exact: true });
   await retry.click();
-  await page.getByText("Published once more as").waitFor();
+  const again = page.getByText("Published once more as").getByRole("link");
+  const another = await again.textContent();
+  assert.notEqual(another, id);
   await retry.waitFor({ state: "detached" });
-  assert.equal((await server.call("GET", "/v2/dlq")).messages.length, 1);
+  await again.click();
+  const detail = page.getByLabel("Message", { exact: true });
+  await detail.getByText(another).waitFor();
+  await detail.getByText("No attempt is left").waitFor();
+  const dead = (await server.call("GET", "/v2/dlq")).messages;
+  assert.deepEqual(dead.map((letter) => letter.messageId), [another]);
 });
 
 test("dead letters are searched, and deleted together", async (t) => {
