@@ -10,8 +10,11 @@
 //! | `QSTASH_RECEIVER_URL` | where QStash finds this server: `https://api.example.com`, `http://127.0.0.1:3000` |
 //! | `ADDR` | where this server listens, `127.0.0.1:3000` if not set |
 //!
-//! Then publish a message with `Upstash-Callback: $QSTASH_RECEIVER_URL/callback` and
-//! `Upstash-Failure-Callback: $QSTASH_RECEIVER_URL/failure-callback`.
+//! `example-publish` publishes a message that is reported here:
+//!
+//! ```text
+//! cargo run -p example-publish -- https://jobs.example.com/render $QSTASH_RECEIVER_URL
+//! ```
 
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
