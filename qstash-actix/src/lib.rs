@@ -70,6 +70,10 @@
 //! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
 //! key and at any time, and ones that are wrong in every way that matters.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod extract;
 mod middleware;
 mod outcome;

@@ -124,6 +124,10 @@
 //!
 #![doc = include_str!("capabilities.md")]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod api_error;
 mod batch;
 mod callback_target;

@@ -35,6 +35,10 @@
 //! Decoding is tolerant: unknown fields and states, absent and `null` optional values never make it fail. Encoding writes the one
 //! form that every version of the service understands.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod base64_bytes;
 pub mod duration;
 pub mod header;

@@ -98,6 +98,10 @@
 //! `jsonwebtoken` comes with `sign` only, and without a crypto backend: its backends are process-wide, and it panics
 //! when two crates of a program choose differently. HMAC and SHA-256 are those of `hmac` and `sha2`.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod base64url;
 mod body;
 mod builder;
