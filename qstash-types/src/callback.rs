@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use parts::CallbackParts;
 
-use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName};
+use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, without_secrets};
 
 /// What QStash reports to a callback URL after each attempt to deliver a message.
 ///
@@ -28,7 +28,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName};
 /// assert_eq!(callback.text()?, r#"{"pages":3}"#);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Callback {
     status: u16,
     headers: Kept<Headers>,
@@ -51,6 +51,20 @@ pub struct Callback {
 
 /// A decoded field, or why there is none.
 type Kept<T> = Result<T, FieldError>;
+
+impl fmt::Debug for Callback {
+    /// Leaves out bodies, headers, and the secret parts of the URL: all may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("source_message_id", &self.source_message_id)
+            .field("url", &without_secrets(&self.url))
+            .field("status", &self.status)
+            .field("retried", &self.retried)
+            .field("max_retries", &self.max_retries)
+            .field("dlq_id", &self.dlq_id)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Callback {
     /// The HTTP status of the attempt, 0 when no response came.
