@@ -46,6 +46,7 @@ mod cron;
 mod delivery;
 mod delivery_headers;
 mod destination;
+mod digits;
 mod flow_control;
 mod flow_control_record;
 mod headers;

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Deserializer, Serializer, de};
 use serde_json::{Number, Value};
 
+use crate::digits;
+
 /// Unix milliseconds.
 pub mod unix_millis {
     use super::{Deserializer, Instants, Serializer, SystemTime};
@@ -152,7 +154,7 @@ impl Instants {
     fn read<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<SystemTime, D::Error> {
         let count = match Value::deserialize(deserializer)? {
             Value::Number(number) => whole(&number),
-            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            Value::String(text) => digits::parse(&text),
             _ => None,
         };
         let time = count.and_then(|count| self.time(count));
