@@ -47,7 +47,11 @@ impl DeliveryOptions {
                 .text(&header::LABEL, &self.labels.iter().map(Label::as_str).collect::<Vec<_>>().join(","))?;
         }
         if let Some(redaction) = &self.redaction {
-            writer.text(&header::REDACT_FIELDS, &redaction.to_string())?;
+            let fields = redaction.to_string();
+            if fields.is_empty() {
+                return Err(InvalidHeader::new(&header::REDACT_FIELDS, &"names nothing to redact"));
+            }
+            writer.text(&header::REDACT_FIELDS, &fields)?;
         }
         if let Some(id) = &self.schedule_id {
             writer.text(&header::SCHEDULE_ID, id.as_str())?;
