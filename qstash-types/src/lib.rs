@@ -63,6 +63,7 @@ mod signing_key;
 mod tolerant;
 mod url;
 mod url_group;
+mod words;
 
 pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
 #[cfg(feature = "cron")]

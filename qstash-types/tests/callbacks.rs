@@ -34,75 +34,70 @@ fn only_an_object_is_a_callback() {
     }
 }
 
-#[test]
-fn an_odd_field_has_an_error_of_its_own() {
-    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
-    type Accessor = fn(&Callback) -> Option<FieldError>;
-    let cases: [(&str, Accessor, &[&str]); 4] = [
-        (
-            "header",
-            |callback| callback.headers().err(),
-            &[
-                r#""a""#,
-                "5",
-                "-5",
-                "0.5",
-                "true",
-                "[]",
-                r#"[["a", "b"]]"#,
-                r#"{"A": 5}"#,
-                r#"{"A": {"B": "c"}}"#,
-                &deep,
-            ],
-        ),
-        ("sourceHeader", |callback| callback.source_headers().err(), &[r#"{"A": ["b", 5], "B": "c"}"#]),
-        (
-            "sourceBody",
-            |callback| callback.source_body().err(),
-            &[
-                r#""aGk""#, // fine, for comparison
-                r#""-_+/""#,
-                r#""aGk=\u0000""#,
-                r#""aG\u0000k=""#,
-                r#"" aGk=""#,
-                r#""aGk=\n""#,
-                r#""=""#,
-                r#""a""#,
-                r#""\ud800""#,
-            ],
-        ),
-        (
-            "notBefore",
-            |callback| callback.not_before().err(),
-            &[
-                r#""+5""#,
-                r#""-5""#,
-                r#"" 5""#,
-                r#""5 ""#,
-                r#""5.0""#,
-                r#""1e3""#,
-                r#""0x5""#,
-                r#""٥""#,
-                "0.5",
-                "1e300",
-                "18446744073709551615",
-                r#""99999999999999999999""#,
-                "[5]",
-                "true",
-            ],
-        ),
-    ];
-    for (field, accessor, values) in cases {
-        for value in values {
-            let callback = usable(&format!(r#""{field}": {value}"#));
-            let error = accessor(&callback);
-            if *value == r#""aGk""# {
-                assert_eq!(error, None);
-            } else {
-                assert_eq!(error.unwrap_or_else(|| panic!("{field}: {value}")).field(), field);
-            }
-        }
+/// Reads reports in which this field has these values, and asks for it each time.
+fn refused<T>(field: &str, accessor: impl Fn(&Callback) -> Result<T, FieldError>, values: &[&str]) {
+    for value in values {
+        let callback = usable(&format!(r#""{field}": {value}"#));
+        let error = accessor(&callback).err().unwrap_or_else(|| panic!("{field}: {value}"));
+        assert_eq!(error.field(), field, "{value}");
     }
+}
+
+#[test]
+fn odd_headers_hide_nothing_else() {
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+    let values = [
+        r#""a""#,
+        "5",
+        "-5",
+        "0.5",
+        "true",
+        "[]",
+        r#"[["a", "b"]]"#,
+        r#"{"A": 5}"#,
+        r#"{"A": {"B": "c"}}"#,
+        r#"{"A": ["b", 5], "B": "c"}"#,
+        &deep,
+    ];
+    refused("header", |callback| callback.headers().cloned(), &values);
+    refused("sourceHeader", |callback| callback.source_headers().cloned(), &values);
+}
+
+#[test]
+fn a_body_that_is_not_base64_hides_nothing_else() {
+    let values = [
+        r#""-_+/""#,
+        r#""aGk=\u0000""#,
+        r#""aG\u0000k=""#,
+        r#"" aGk=""#,
+        r#""aGk=\n""#,
+        r#""=""#,
+        r#""a""#,
+        r#""\ud800""#,
+    ];
+    refused("sourceBody", |callback| callback.source_body().cloned(), &values);
+}
+
+#[test]
+fn an_odd_time_hides_nothing_else() {
+    let values = [
+        r#""+5""#,
+        r#""-5""#,
+        r#"" 5""#,
+        r#""5 ""#,
+        r#""5.0""#,
+        r#""1e3""#,
+        r#""0x5""#,
+        r#""٥""#,
+        "0.5",
+        "1e300",
+        "18446744073709551615",
+        r#""99999999999999999999""#,
+        "[5]",
+        "true",
+    ];
+    refused("notBefore", Callback::not_before, &values);
+    refused("createdAt", Callback::created_at, &values);
 }
 
 #[test]
