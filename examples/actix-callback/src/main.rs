@@ -10,8 +10,14 @@
 //! | `QSTASH_RECEIVER_URL` | where QStash finds this server: `https://api.example.com`, `http://127.0.0.1:3000` |
 //! | `ADDR` | where this server listens, `127.0.0.1:3000` if not set |
 //!
-//! Then publish a message with `Upstash-Callback: $QSTASH_RECEIVER_URL/callback` and
-//! `Upstash-Failure-Callback: $QSTASH_RECEIVER_URL/failure-callback`.
+//! Then publish a message, here to a path that nothing answers, so that both callbacks come:
+//!
+//! ```text
+//! curl -H "Authorization: Bearer $QSTASH_TOKEN" -H "Upstash-Retries: 0" -d work \
+//!      -H "Upstash-Callback: $QSTASH_RECEIVER_URL/callback" \
+//!      -H "Upstash-Failure-Callback: $QSTASH_RECEIVER_URL/failure-callback" \
+//!      "$QSTASH_URL/v2/publish/$QSTASH_RECEIVER_URL/nothing-here"
+//! ```
 
 #![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
 
