@@ -15,8 +15,9 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 /// What QStash reports to a callback URL after each attempt to deliver a message.
 ///
 /// Decoding takes every shape that the service has sent: header values as text or lists, times as numbers or text,
-/// absent, `null`, empty and unknown fields. A field that cannot be decoded never hides the others: its accessor
-/// returns the error, the rest stays usable.
+/// absent, `null`, empty and unknown fields. A body, a header map or a time that cannot be decoded never hides the other
+/// fields: its accessor returns the error, the rest stays usable. Only what the service has never sent, such as a number
+/// in place of a body, is no callback at all.
 ///
 /// ```
 /// use qstash_types::Callback;
