@@ -10,13 +10,14 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use parts::CallbackParts;
 
-use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName};
+use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, without_secrets};
 
 /// What QStash reports to a callback URL after each attempt to deliver a message.
 ///
 /// Decoding takes every shape that the service has sent: header values as text or lists, times as numbers or text,
-/// absent, `null`, empty and unknown fields. A field that cannot be decoded never hides the others: its accessor
-/// returns the error, the rest stays usable.
+/// absent, `null`, empty and unknown fields. A body, a header map or a time that cannot be decoded never hides the other
+/// fields: its accessor returns the error, the rest stays usable. Only what the service has never sent, such as a number
+/// in place of a body, is no callback at all.
 ///
 /// ```
 /// use qstash_types::Callback;
@@ -28,7 +29,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName};
 /// assert_eq!(callback.text()?, r#"{"pages":3}"#);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Callback {
     status: u16,
     headers: Kept<Headers>,
@@ -51,6 +52,20 @@ pub struct Callback {
 
 /// A decoded field, or why there is none.
 type Kept<T> = Result<T, FieldError>;
+
+impl fmt::Debug for Callback {
+    /// Leaves out bodies, headers, and the secret parts of the URL: all may hold credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("source_message_id", &self.source_message_id)
+            .field("url", &without_secrets(&self.url))
+            .field("status", &self.status)
+            .field("retried", &self.retried)
+            .field("max_retries", &self.max_retries)
+            .field("dlq_id", &self.dlq_id)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Callback {
     /// The HTTP status of the attempt, 0 when no response came.

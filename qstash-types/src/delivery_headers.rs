@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    FlowControl, FlowControlKey, Label, MessageId, Region, RetryDelay, ScheduleId, UrlGroupName, duration,
+    FlowControl, FlowControlKey, Label, MessageId, Region, RetryDelay, ScheduleId, UrlGroupName, digits,
+    duration,
     header::{self, MESSAGE_SETTINGS},
 };
 
@@ -43,7 +44,7 @@ impl DeliveryHeaders {
     /// Reads the headers through any lookup by lower-case name, so that every version of every HTTP library will do.
     pub fn from_lookup<'a>(lookup: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
         let text = |name: &HeaderName| lookup(name.as_str()).and_then(|value| str::from_utf8(value).ok());
-        let number = |name| text(name).and_then(|text| text.parse().ok());
+        let number = |name| text(name).and_then(digits::parse);
         let flow_control = || {
             let key =
                 text(&MESSAGE_SETTINGS.flow_control_key).and_then(|key| FlowControlKey::new(key).ok())?;

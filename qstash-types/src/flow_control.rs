@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
-use crate::{FlowControlKey, InvalidId, duration};
+use crate::{FlowControlKey, InvalidId, digits, duration};
 
 /// The longest period that QStash accepts.
 const LONGEST_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -114,7 +114,7 @@ impl FromStr for FlowLimits {
         let mut limits = Self::default();
         for part in text.split(',') {
             let (name, value) = part.trim().split_once('=').ok_or(InvalidFlowControl::Grammar)?;
-            let count = || value.parse().map(NonZeroU32::new).map_err(|_| InvalidFlowControl::Grammar);
+            let count = || digits::parse(value).map(NonZeroU32::new).ok_or(InvalidFlowControl::Grammar);
             match name {
                 "parallelism" => limits.parallelism = count()?,
                 "rate" => limits.rate = count()?,

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
+use serde_json::Value;
 
 /// The headers of a request or response, as QStash stores and shows them.
 ///
@@ -92,26 +93,54 @@ impl Serialize for Headers {
 impl<'de> Deserialize<'de> for Headers {
     /// Reads an object whose values are lists of text, text, or `null`; the service has sent all three.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(deserializer)?.map_err(de::Error::custom)
+    }
+}
+
+impl Headers {
+    /// Reads any value, and keeps the error of one that is no header map apart from the errors of the document.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<Self, serde_json::Error>, D::Error> {
         struct Visitor;
 
+        macro_rules! refused {
+            ($($method:ident: $value:ty,)+) => {$(
+                fn $method<E: de::Error>(self, _: $value) -> Result<Self::Value, E> {
+                    Ok(Err(de::Error::invalid_type(de::Unexpected::Other("single value"), &self)))
+                }
+            )+};
+        }
+
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Headers;
+            type Value = Result<Headers, serde_json::Error>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of header names and values")
             }
 
-            fn visit_unit<E: de::Error>(self) -> Result<Headers, E> {
-                Ok(Headers::default())
+            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Ok(Headers::default()))
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Vec::new();
-                while let Some((name, Values(values))) = map.next_entry()? {
-                    headers.push((name, values));
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                // Every entry as it comes: names may be repeated, and what is wrong with one must not end the document.
+                let mut headers = Ok(Vec::new());
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    headers = headers.and_then(|mut headers| {
+                        headers.push((name, Values::deserialize(value)?.0));
+                        Ok(headers)
+                    });
                 }
-                Ok(Headers(headers))
+                Ok(headers.map(Headers))
             }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<de::IgnoredAny>()?.is_some() {}
+                Ok(Err(de::Error::invalid_type(de::Unexpected::Seq, &self)))
+            }
+
+            refused! { visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, }
         }
 
         deserializer.deserialize_any(Visitor)

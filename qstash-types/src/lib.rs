@@ -50,6 +50,7 @@ mod cron;
 mod delivery;
 mod delivery_headers;
 mod destination;
+mod digits;
 mod flow_control;
 mod flow_control_record;
 mod headers;
@@ -66,6 +67,7 @@ mod signing_key;
 mod tolerant;
 mod url;
 mod url_group;
+mod words;
 
 pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
 #[cfg(feature = "cron")]

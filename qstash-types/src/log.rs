@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     EndpointName, FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId, UrlGroupName,
@@ -15,6 +15,7 @@ use crate::{
     duration::{optional_millis, optional_seconds},
     timestamp::{optional_unix_millis, unix_millis},
     tolerant, without_secrets,
+    words::words,
 };
 
 /// One line of the log: a message entered a state.
@@ -172,81 +173,26 @@ macro_rules! two_spellings {
 two_spellings!(response_headers: crate::Headers, "crate::tolerant::or_default", "responseHeader", "responseHeaders");
 two_spellings!(retry_delay: String, "crate::tolerant::text", "retryDelayExpr", "retryDelayExpression");
 
-/// A state in the life of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LogState {
-    /// Accepted.
-    Created,
-    /// An attempt is running.
-    Active,
-    /// Waiting for the next attempt.
-    Retry,
-    /// An attempt has failed.
-    Error,
-    /// The destination has taken the message.
-    Delivered,
-    /// Given up; the message is in the dead letter queue.
-    Failed,
-    /// Somebody asked to cancel it.
-    CancelRequested,
-    /// Cancelled. The wire has both spellings.
-    Canceled,
-    /// In filters alone: active, waiting for a retry, or in error.
-    InProgress,
-    /// A state that this version does not know.
-    Unknown(Box<str>),
-}
-
-impl LogState {
-    /// The state as the wire spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            LogState::Created => "CREATED",
-            LogState::Active => "ACTIVE",
-            LogState::Retry => "RETRY",
-            LogState::Error => "ERROR",
-            LogState::Delivered => "DELIVERED",
-            LogState::Failed => "FAILED",
-            LogState::CancelRequested => "CANCEL_REQUESTED",
-            LogState::Canceled => "CANCELED",
-            LogState::InProgress => "IN_PROGRESS",
-            LogState::Unknown(state) => state,
-        }
-    }
-}
-
-impl From<&str> for LogState {
-    fn from(state: &str) -> Self {
-        match state {
-            "CREATED" => Self::Created,
-            "ACTIVE" => Self::Active,
-            "RETRY" => Self::Retry,
-            "ERROR" => Self::Error,
-            "DELIVERED" => Self::Delivered,
-            "FAILED" => Self::Failed,
-            "CANCEL_REQUESTED" => Self::CancelRequested,
-            "CANCELED" | "CANCELLED" => Self::Canceled,
-            "IN_PROGRESS" => Self::InProgress,
-            other => Self::Unknown(other.into()),
-        }
-    }
-}
-
-impl fmt::Display for LogState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for LogState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for LogState {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(std::borrow::Cow::<str>::deserialize(deserializer)?.as_ref().into())
+words! {
+    /// A state in the life of a message.
+    LogState {
+        /// Accepted.
+        Created = "CREATED",
+        /// An attempt is running.
+        Active = "ACTIVE",
+        /// Waiting for the next attempt.
+        Retry = "RETRY",
+        /// An attempt has failed.
+        Error = "ERROR",
+        /// The destination has taken the message.
+        Delivered = "DELIVERED",
+        /// Given up; the message is in the dead letter queue.
+        Failed = "FAILED",
+        /// Somebody asked to cancel it.
+        CancelRequested = "CANCEL_REQUESTED",
+        /// Cancelled. The wire has both spellings.
+        Canceled = "CANCELED" | "CANCELLED",
+        /// In filters alone: active, waiting for a retry, or in error.
+        InProgress = "IN_PROGRESS",
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     FlowControlKey, Headers, Label, MessageId, QueueName, ScheduleId,
@@ -16,6 +16,7 @@ use crate::{
     message::body,
     timestamp::{optional_unix_millis, unix_millis},
     tolerant, without_secrets,
+    words::words,
 };
 
 /// A schedule as `GET /v2/schedules` and `GET /v2/schedules/{id}` show it.
@@ -122,57 +123,14 @@ impl fmt::Debug for ScheduleRecord {
     }
 }
 
-/// What became of a message of a schedule's last run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RunState {
-    /// It is on its way.
-    InProgress,
-    /// The destination has taken it.
-    Success,
-    /// It has failed for good, or was cancelled.
-    Fail,
-    /// A state that this version does not know.
-    Unknown(Box<str>),
-}
-
-impl RunState {
-    /// The state as the wire spells it.
-    pub fn as_str(&self) -> &str {
-        match self {
-            RunState::InProgress => "IN_PROGRESS",
-            RunState::Success => "SUCCESS",
-            RunState::Fail => "FAIL",
-            RunState::Unknown(state) => state,
-        }
-    }
-}
-
-impl From<&str> for RunState {
-    fn from(state: &str) -> Self {
-        match state {
-            "IN_PROGRESS" => Self::InProgress,
-            "SUCCESS" => Self::Success,
-            "FAIL" => Self::Fail,
-            other => Self::Unknown(other.into()),
-        }
-    }
-}
-
-impl fmt::Display for RunState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for RunState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for RunState {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(std::borrow::Cow::<str>::deserialize(deserializer)?.as_ref().into())
+words! {
+    /// What became of a message of a schedule's last run.
+    RunState {
+        /// It is on its way.
+        InProgress = "IN_PROGRESS",
+        /// The destination has taken it.
+        Success = "SUCCESS",
+        /// It has failed for good, or was cancelled.
+        Fail = "FAIL",
     }
 }

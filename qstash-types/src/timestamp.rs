@@ -6,7 +6,9 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serializer, de};
-use serde_json::Value;
+use serde_json::{Number, Value};
+
+use crate::digits;
 
 /// Unix milliseconds.
 pub mod unix_millis {
@@ -123,6 +125,14 @@ pub(crate) fn whole_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, crate::duration::whole_seconds)
 }
 
+/// A whole number, however it is written: JSON knows no difference between `5`, `5.0` and `5e0`.
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{number:.0}").parse().ok()
+    })
+}
+
 /// Counts the units between the epoch and a time, and back.
 #[derive(Clone, Copy)]
 struct Instants {
@@ -143,8 +153,8 @@ impl Instants {
     /// Goes through a JSON value, so that numbers are found in whatever form `serde_json` is built to keep them.
     fn read<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<SystemTime, D::Error> {
         let count = match Value::deserialize(deserializer)? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => whole(&number),
+            Value::String(text) => digits::parse(&text),
             _ => None,
         };
         let time = count.and_then(|count| self.time(count));

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::{collection::vec, option, prelude::*};
 use qstash_types::{
     CallbackTarget, Deduplication, DeduplicationId, DeliveryOptions, FlowControl, FlowLimits, Label,
-    Redaction, RetryDelay, Settings, Start, Url,
+    RedactedHeaders, Redaction, RetryDelay, Settings, Start, Url,
 };
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -113,6 +113,18 @@ fn each_option_is_written_as_the_documented_header() {
     assert_eq!(options.to_headers().unwrap(), expected);
     options.settings.timeout = Some(Duration::from_secs(2));
     assert_eq!(DeliveryOptions::from_headers(&expected).unwrap(), options);
+
+    let mut options = DeliveryOptions::default();
+    options.start = Some(Start::At(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)));
+    options.deduplication = Some(Deduplication::ByContent);
+    options.redaction = Some(Redaction::all_headers());
+    let expected = headers(&[
+        ("upstash-not-before", "1700000000"),
+        ("upstash-content-based-deduplication", "true"),
+        ("upstash-redact-fields", "header"),
+    ]);
+    assert_eq!(options.to_headers().unwrap(), expected);
+    assert_eq!(DeliveryOptions::from_headers(&expected).unwrap(), options);
 }
 
 #[test]
@@ -176,10 +188,13 @@ fn a_value_that_breaks_its_grammar_is_refused_and_the_header_named() {
         ("upstash-delay", "99999999999999999999s"),
         ("upstash-delay", ""),
         ("upstash-not-before", "tomorrow"),
+        ("upstash-not-before", "+5"),
         ("upstash-not-before", "18446744073709551615"),
         ("upstash-timeout", "soon"),
         ("upstash-retries", "-1"),
         ("upstash-retries", "3.5"),
+        ("upstash-retries", "+3"),
+        ("upstash-retries", ""),
         ("upstash-retries", "4294967296"),
         ("upstash-retry-delay", "system('rm')"),
         ("upstash-callback", "example.com/cb"),
@@ -209,6 +224,13 @@ fn flow_control_without_a_limit_is_not_written() {
     options.settings.flow_control =
         Some(FlowControl::new("k").unwrap().rate(1).period(Duration::from_secs(604_801)));
     assert_eq!(options.to_headers().unwrap_err().name(), "upstash-flow-control-value");
+}
+
+#[test]
+fn a_redaction_of_nothing_is_not_written() {
+    let mut options = DeliveryOptions::default();
+    options.redaction = Some(Redaction { body: false, headers: RedactedHeaders::Only(Vec::new()) });
+    assert_eq!(options.to_headers().unwrap_err().name(), "upstash-redact-fields");
 }
 
 #[test]
@@ -266,26 +288,64 @@ fn settings() -> impl Strategy<Value = Settings> {
         })
 }
 
+/// Every option but the settings and the callbacks.
+fn options() -> impl Strategy<Value = DeliveryOptions> {
+    let start = prop_oneof![
+        whole_seconds().prop_map(Start::After),
+        whole_seconds().prop_map(|since| Start::At(SystemTime::UNIX_EPOCH + since)),
+    ];
+    let deduplication = prop_oneof![
+        Just(Deduplication::ByContent),
+        "[a-zA-Z0-9/ü-]{1,20}".prop_map(|id| Deduplication::Id(DeduplicationId::new(id).unwrap())),
+    ];
+    let redaction = prop_oneof![
+        Just(Redaction::body()),
+        Just(Redaction::all_headers().and_body()),
+        "x-[a-z0-9-]{1,12}".prop_map(|name| Redaction::header(name.parse().unwrap())),
+    ];
+    let name = || option::of("[a-zA-Z0-9_.-]{3,12}");
+    (
+        option::of("[a-z]{1,9}/[a-z+.-]{1,9}"),
+        any::<bool>(),
+        option::of(start),
+        option::of(deduplication),
+        option::of(redaction),
+        vec("[a-zA-Z0-9ä ]{0,9}[a-z]", 0..4),
+        name(),
+        name(),
+    )
+        .prop_map(
+            |(content_type, forward_all, start, deduplication, redaction, labels, schedule_id, queue)| {
+                let mut options = DeliveryOptions::default();
+                options.content_type = content_type.map(|media_type| media_type.parse().unwrap());
+                options.forward_all_headers = forward_all;
+                options.start = start;
+                options.deduplication = deduplication;
+                options.redaction = redaction;
+                options.labels = labels.iter().map(|label| Label::new(label.trim()).unwrap()).collect();
+                options.schedule_id = schedule_id.map(|id| id.parse().unwrap());
+                options.queue = queue.map(|name| name.parse().unwrap());
+                options
+            },
+        )
+}
+
 proptest! {
     #[test]
     fn options_survive_the_wire(
+        mut options in options(),
         own in settings(),
         callback in option::of(settings()),
         failure in option::of(settings()),
-        delay in option::of(whole_seconds()),
-        labels in vec("[a-zA-Z0-9ä ]{0,9}[a-z]", 0..4),
     ) {
         let target = |settings| {
             let mut target = CallbackTarget::new(Url::new("https://example.com/cb").unwrap());
             target.settings = settings;
             target
         };
-        let mut options = DeliveryOptions::default();
         options.settings = own;
         options.callback = callback.map(target);
         options.failure_callback = failure.map(target);
-        options.start = delay.map(Start::After);
-        options.labels = labels.iter().map(|label| Label::new(label.trim()).unwrap()).collect();
         let headers = options.to_headers().unwrap();
         prop_assert_eq!(DeliveryOptions::from_headers(&headers).unwrap(), options);
     }

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use qstash_types::{
-    DeduplicationId, Destination, FlowControlKey, InvalidDestination, InvalidRetryDelay, InvalidUrl, Label,
-    MessageId, QueueName, Region, RetryDelay, SigningKey, SigningKeys, Term, Url, base64_bytes, canonical,
-    duration, without_secrets,
+    DeduplicationId, Destination, FlowControlKey, FlowLimits, InvalidDestination, InvalidFlowControl,
+    InvalidRedaction, InvalidRetryDelay, InvalidUrl, Label, MessageId, QueueName, Redaction, Region,
+    RetryDelay, SigningKey, SigningKeys, Term, Url, base64_bytes, canonical, duration, without_secrets,
 };
 
 #[test]
@@ -31,6 +31,59 @@ fn a_part_of_a_second_is_rounded_up() {
     assert_eq!(duration::to_text(Duration::from_millis(90_001)), "91s");
     assert_eq!(duration::to_text(Duration::ZERO), "0s");
     assert_eq!(duration::to_text(Duration::MAX), format!("{}s", u64::MAX));
+}
+
+#[test]
+fn flow_limits_are_read_in_every_order_and_refused_outside_the_grammar() {
+    let all = FlowLimits::default().parallelism(2).rate(10).period(Duration::from_secs(90));
+    for text in [
+        "parallelism=2, rate=10, period=90s",
+        "period=1m30s,rate=10,parallelism=2",
+        " rate=10 ,parallelism=2,  period=90",
+    ] {
+        assert_eq!(text.parse(), Ok(all), "{text}");
+    }
+    assert_eq!("rate=10, parallelism=0".parse(), Ok(FlowLimits::default().rate(10)));
+    for (text, error) in [
+        ("", InvalidFlowControl::Grammar),
+        ("rate", InvalidFlowControl::Grammar),
+        ("rate=", InvalidFlowControl::Grammar),
+        ("rate=+10", InvalidFlowControl::Grammar),
+        ("rate=-1", InvalidFlowControl::Grammar),
+        ("rate=1.5", InvalidFlowControl::Grammar),
+        ("rate=4294967296", InvalidFlowControl::Grammar),
+        ("rate=10,", InvalidFlowControl::Grammar),
+        ("Rate=10", InvalidFlowControl::Grammar),
+        ("rate=10, burst=3", InvalidFlowControl::Grammar),
+        ("rate=10, period=1.5s", InvalidFlowControl::Grammar),
+        ("period=60s", InvalidFlowControl::NoLimit),
+        ("parallelism=0, rate=0", InvalidFlowControl::NoLimit),
+        ("rate=10, period=0s", InvalidFlowControl::Period),
+        ("rate=10, period=8d", InvalidFlowControl::Period),
+    ] {
+        assert_eq!(text.parse::<FlowLimits>(), Err(error), "{text}");
+    }
+}
+
+#[test]
+fn redaction_is_read_in_both_spellings_and_written_in_the_short_one() {
+    for (text, written) in [
+        ("body", "body"),
+        ("header", "header"),
+        ("headers", "header"),
+        ("header[Authorization]", "header[authorization]"),
+        ("headers[X-Key], BODY", "body,header[x-key]"),
+        ("header[a],Headers[b]", "header[a],header[b]"),
+        ("header[a], header", "header"),
+        ("header, header[a]", "header"),
+    ] {
+        let redaction: Redaction = text.parse().expect(text);
+        assert_eq!(redaction.to_string(), written, "{text}");
+        assert_eq!(written.parse(), Ok(redaction), "{text}");
+    }
+    for text in ["", "body,", "url", "header[]", "header[a", "header[a b]", "header a"] {
+        assert_eq!(text.parse::<Redaction>(), Err(InvalidRedaction), "{text}");
+    }
 }
 
 #[test]

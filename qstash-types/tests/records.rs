@@ -138,6 +138,8 @@ fn odd_delivery_headers_are_absent_rather_than_an_error() {
     let odd = DeliveryHeaders::from_lookup(|_| Some(b"\xff\xff"));
     assert_eq!(odd, DeliveryHeaders::default());
     assert_eq!(DeliveryHeaders::from_lookup(|_| Some(b"")), DeliveryHeaders::default());
+    let signed = DeliveryHeaders::from_lookup(|name| name.starts_with("upstash-max").then_some(&b"+3"[..]));
+    assert_eq!(signed.max_retries, None);
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! Vectors of independent implementations as requests, each at its own time.
 
 use actix_web::{
+    HttpResponse,
     http::{StatusCode, header::HeaderValue},
+    test::call_service,
     web,
 };
-use qstash_actix::{Delivery, VerifySignature};
+use qstash_actix::{Callback, Delivery, Signed, VerifySignature};
 
 use crate::{
-    receiver::{send, serve_behind, unsigned},
-    shared::vector::{self, Vector, Verdict},
+    receiver::{delivery, send, serve, serve_behind, unsigned},
+    shared::{
+        callback_vector,
+        vector::{self, Vector, Verdict},
+    },
 };
 
 async fn verdict(vector: &Vector) -> Verdict {
@@ -45,4 +50,26 @@ async fn every_vector_gets_its_verdict() {
         }
     }
     assert_eq!(wrong, [""; 0]);
+}
+
+#[actix_web::test]
+async fn every_callback_vector_arrives_as_it_says() {
+    let done = async |Signed(callback): Signed<Callback>| {
+        let mut response = HttpResponse::Ok().finish();
+        response.extensions_mut().insert(callback);
+        response
+    };
+    let app = serve(|routes| {
+        routes.route("/done", web::post().to(done));
+    })
+    .await;
+    let mut decoded = Vec::new();
+    for vector in callback_vector::all() {
+        let answer = call_service(&app, delivery("/done", vector.body())).await;
+        let callback = answer.response().extensions().get().cloned();
+        let expected = if callback.is_some() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        assert_eq!(answer.status(), expected, "{}", vector.name());
+        decoded.push((vector, callback.ok_or(answer.status())));
+    }
+    callback_vector::check_all(decoded);
 }

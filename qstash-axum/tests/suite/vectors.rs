@@ -1,16 +1,20 @@
 //! Vectors of independent implementations as requests, each at its own time.
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::Request,
     http::{HeaderValue, StatusCode},
+    routing::post,
 };
-use qstash_axum::{Delivery, VerifySignature};
+use qstash_axum::{Callback, Delivery, Signed, VerifySignature};
 
 use crate::{
-    receiver::send,
-    shared::vector::{self, Vector, Verdict},
+    receiver::{delivery, layer, send},
+    shared::{
+        callback_vector,
+        vector::{self, Vector, Verdict},
+    },
 };
 
 async fn verdict(vector: &Vector) -> Verdict {
@@ -46,4 +50,20 @@ async fn every_vector_gets_its_verdict() {
         }
     }
     assert_eq!(wrong, [""; 0]);
+}
+
+#[tokio::test]
+async fn every_callback_vector_arrives_as_it_says() {
+    let app = Router::new()
+        .route("/done", post(async |Signed(callback): Signed<Callback>| Extension(callback)))
+        .layer(layer());
+    let mut decoded = Vec::new();
+    for vector in callback_vector::all() {
+        let answer = send(&app, delivery("/done", vector.body())).await;
+        let callback = answer.response.extensions().get().cloned();
+        let expected = if callback.is_some() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        assert_eq!(answer.status, expected, "{}", vector.name());
+        decoded.push((vector, callback.ok_or(answer.status)));
+    }
+    callback_vector::check_all(decoded);
 }

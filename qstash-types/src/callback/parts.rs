@@ -1,6 +1,6 @@
 //! The plain content of a callback, and its JSON.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, b
 /// let callback = Callback::from(CallbackParts { status: 503, retried: 3, max_retries: 3, ..Default::default() });
 /// assert!(callback.is_last_attempt());
 /// ```
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallbackParts {
     /// The HTTP status of the attempt, 0 when no response came.
@@ -65,6 +65,13 @@ pub struct CallbackParts {
     /// The address that the message was published from.
     #[serde(rename = "callerIP", skip_serializing_if = "Option::is_none")]
     pub caller_ip: Option<String>,
+}
+
+impl fmt::Debug for CallbackParts {
+    /// Shows what the [`Callback`] shows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Callback::from(self.clone()).fmt(f)
+    }
 }
 
 impl From<CallbackParts> for Callback {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{CallbackTarget, Deduplication, DeliveryOptions, Settings, Start};
 use crate::{
-    FlowControl, FlowControlKey, FlowLimits, Label, Url, duration,
+    FlowControl, FlowControlKey, FlowLimits, Label, Url, digits, duration,
     header::{self, CALLBACK_SETTINGS, FAILURE_CALLBACK_SETTINGS, MESSAGE_SETTINGS, SettingNames},
     timestamp,
 };
@@ -47,7 +47,11 @@ impl DeliveryOptions {
                 .text(&header::LABEL, &self.labels.iter().map(Label::as_str).collect::<Vec<_>>().join(","))?;
         }
         if let Some(redaction) = &self.redaction {
-            writer.text(&header::REDACT_FIELDS, &redaction.to_string())?;
+            let fields = redaction.to_string();
+            if fields.is_empty() {
+                return Err(InvalidHeader::new(&header::REDACT_FIELDS, &"names nothing to redact"));
+            }
+            writer.text(&header::REDACT_FIELDS, &fields)?;
         }
         if let Some(id) = &self.schedule_id {
             writer.text(&header::SCHEDULE_ID, id.as_str())?;
@@ -79,7 +83,7 @@ impl DeliveryOptions {
     /// The first header whose value breaks its grammar.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, InvalidHeader> {
         let reader = Reader { headers };
-        let start = match reader.parsed::<u64>(&header::NOT_BEFORE)? {
+        let start = match reader.number(&header::NOT_BEFORE)? {
             Some(seconds) => Some(Start::At(
                 SystemTime::UNIX_EPOCH
                     .checked_add(Duration::from_secs(seconds))
@@ -187,6 +191,14 @@ impl<'a> Reader<'a> {
         self.text(name)?.map(str::parse).transpose().map_err(|error| InvalidHeader::new(name, &error))
     }
 
+    fn number<T: FromStr>(self, name: &HeaderName) -> Result<Option<T>, InvalidHeader> {
+        let number = |text| {
+            digits::parse(text)
+                .ok_or_else(|| InvalidHeader::new(name, &"expected a whole number, not too large"))
+        };
+        self.text(name)?.map(number).transpose()
+    }
+
     fn duration(self, name: &HeaderName) -> Result<Option<Duration>, InvalidHeader> {
         self.text(name)?.map(duration::parse).transpose().map_err(|error| InvalidHeader::new(name, &error))
     }
@@ -205,7 +217,7 @@ impl<'a> Reader<'a> {
         Ok(Settings {
             method: self.method(&names.method)?,
             timeout: self.duration(&names.timeout)?,
-            retries: self.parsed(&names.retries)?,
+            retries: self.number(&names.retries)?,
             retry_delay: self.parsed(&names.retry_delay)?,
             flow_control: self.flow_control(names)?,
             forward: self.forwarded(names.forward_prefix),

@@ -6,6 +6,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
+use bytes::Bytes;
 use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
     Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
@@ -155,7 +156,7 @@ fn wire_types(printed: &mut Printed) {
     };
 
     let callback = json!({
-        "url": "https://api.example.com/hook", "header": {"Authorization": [bearer]},
+        "url": url, "header": {"Authorization": [bearer]},
         "sourceHeader": {"Authorization": [bearer]}, "status": 200, "method": "POST", "sourceMessageId": "msg_1",
         "dlqId": "1-0",
     });
@@ -184,7 +185,10 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("GlobalParallelism", &from_json::<GlobalParallelism>(&json!({})));
     printed.debug("Receipt", &from_json::<Receipt>(&record));
     let source_headers = Headers::record(&secret_headers());
-    printed.debug("CallbackParts", &CallbackParts { source_headers, ..CallbackParts::default() });
+    let body = Bytes::from(bearer.clone());
+    let parts = CallbackParts { source_headers, source_body: body.clone(), body, ..CallbackParts::default() };
+    printed.debug("CallbackParts", &parts);
+    printed.debug("Callback", &Callback::from(parts));
     printed.debug("Headers", &Headers::record(&secret_headers()));
     printed.debug("Url", &Url::new(&url).unwrap());
     printed.debug("Destination", &Destination::try_from(&url).unwrap());
