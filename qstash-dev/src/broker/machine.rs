@@ -140,7 +140,7 @@ impl Broker {
         while self.attempts.len() < MOST_ATTEMPTS
             && let Some((ticket, message)) = self.ready.pop_first()
         {
-            if self.is_admitted(now, ticket, &message) {
+            if !self.is_held(now, ticket, &message) && self.is_admitted(now, ticket, &message) {
                 self.attempt(now, message);
             }
         }

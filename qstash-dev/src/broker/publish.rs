@@ -104,9 +104,7 @@ impl Broker {
         self.accepted += 1;
         self.keep(Kept::Message(KeptMessage { number, message: message.clone(), slot: slot.clone() }));
         self.enter(now, &message, LogState::Created);
-        if let Some(queue) = &message.queue {
-            self.queues.join(queue);
-        }
+        self.queues.join(&message);
         let (id, not_before) = (message.id.clone(), message.not_before);
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();
