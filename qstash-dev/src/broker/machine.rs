@@ -176,13 +176,17 @@ impl Broker {
             Command::DeleteQueue(name) => self.delete_queue(now, &name),
             Command::PutEndpoints(name, endpoints) => self.put_endpoints(now, &name, endpoints)?,
             Command::RemoveEndpoints(name, keys) => self.remove_endpoints(now, &name, &keys)?,
-            Command::SetDefaults(name, defaults) => self.set_defaults(now, &name, *defaults)?,
+            Command::SetDefaults(name, mut defaults) => {
+                defaults.schedule_id = None;
+                self.set_defaults(now, &name, *defaults)?
+            }
             Command::DeleteUrlGroup(name) => self.delete_url_group(&name)?,
             Command::PutSchedule(cron, publication) => self.put_schedule(now, *cron, publication)?,
             Command::SetSchedule(id, activity) => self.set_schedule(&id, activity)?,
             Command::DeleteSchedule(id) => self.delete_schedule(&id)?,
             Command::DeleteDeadLetters(filter, page) => self.delete_dead_letters(&filter, page),
-            Command::RetryDeadLetters(filter, page, options) => {
+            Command::RetryDeadLetters(filter, page, mut options) => {
+                options.schedule_id = None;
                 self.retry_dead_letters(now, &filter, page, &options)?
             }
             Command::FlowControl(key, change) => self.change_flow_control(now, &key, change)?,
