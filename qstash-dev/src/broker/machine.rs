@@ -12,7 +12,7 @@ use super::{
     Answer, AttemptId, Command, Effect, Event, Message, Millis, Record, RecordKey, Refused,
     attempts::Attempt,
     dead_letters::DeadLetters,
-    deduplication::Fingerprint,
+    deduplication::Windows,
     delivered::Delivered,
     due::{Due, Place, Wake},
     flow_control::FlowControls,
@@ -33,7 +33,7 @@ pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
     pub(super) messages: HashMap<MessageId, Box<Tracked>>,
-    /// How many bytes of headers and bodies those have that have not come to their end.
+    /// How many bytes of headers and bodies those have that have not come to their end, and schedules.
     pub(super) bytes: u64,
     /// Everything that waits for a time.
     pub(super) due: Due,
@@ -45,8 +45,7 @@ pub struct Broker {
     pub(super) ready: BTreeMap<u64, MessageId>,
     pub(super) attempts: HashMap<AttemptId, Attempt>,
     pub(super) attempts_started: u64,
-    /// The first message of each fingerprint whose window is open.
-    pub(super) windows: HashMap<Fingerprint, MessageId>,
+    pub(super) windows: Windows,
     pub(super) queues: Queues,
     pub(super) flow_controls: FlowControls,
     pub(super) url_groups: UrlGroups,
@@ -112,7 +111,7 @@ impl Broker {
             ready: BTreeMap::new(),
             attempts: HashMap::new(),
             attempts_started: 0,
-            windows: HashMap::new(),
+            windows: Windows::default(),
             queues: Queues::default(),
             flow_controls: FlowControls::default(),
             url_groups: UrlGroups::default(),
@@ -199,7 +198,7 @@ impl Broker {
             Wake::TimeOut(attempt) => self.time_out(now, attempt),
             Wake::Forget(message) => self.forget_delivered(&message),
             Wake::CloseWindow(fingerprint) => {
-                self.windows.remove(&fingerprint);
+                self.windows.close(&fingerprint);
                 self.forget(Key::Window(*fingerprint));
             }
             Wake::Period(key) => self.period_ended(now, &key),
