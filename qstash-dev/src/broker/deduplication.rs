@@ -95,3 +95,23 @@ fn digest(message: &Message) -> [u8; 32] {
     }
     hasher.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_for_which_there_is_no_room_is_refused_and_one_that_is_open_is_not() {
+        let [known, fresh] = [1, 2].map(|byte| Fingerprint::Content([byte; 32]));
+        let mut windows = Windows::default();
+        windows.open(known.clone(), MessageId::new("msg_1").expect("it is an id"));
+        windows.bytes = MOST_BYTES;
+        assert_eq!(windows.check_room([&known].into_iter()), Ok(()));
+        assert_eq!(
+            windows.check_room([&known, &fresh].into_iter()),
+            Err(Refused::Quota("maxDeduplicationIds"))
+        );
+        windows.close(&known);
+        assert_eq!(windows.check_room([&fresh].into_iter()), Ok(()));
+    }
+}

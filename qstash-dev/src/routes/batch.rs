@@ -64,10 +64,10 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     let Items(items) = serde_json::from_slice(&call.body)
         .map_err(|error| Refusal::bad_request(format!("body: expected an array of messages: {error}")))?;
     // All are on their way before the first one is waited for: with a store, they share its commits.
-    let begin = |item| Ok(api.worker.begin(Command::Publish(publication(call, item)?)));
-    let begun: Vec<Result<_, Refusal>> = items.into_iter().map(begin).collect();
-    let mut answers = Vec::with_capacity(begun.len());
-    for publish in begun {
+    let publish = |item| Ok(api.worker.begin(Command::Publish(publication(call, item)?)));
+    let on_their_way: Vec<Result<_, Refusal>> = items.into_iter().map(publish).collect();
+    let mut answers = Vec::with_capacity(on_their_way.len());
+    for publish in on_their_way {
         let answer = match publish {
             Ok(publish) => publish.await,
             Err(refusal) => Err(refusal),
