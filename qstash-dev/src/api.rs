@@ -1,6 +1,12 @@
 //! The API: connections, the way from a request to its resource, and back.
 
-use std::{io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::IpAddr,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, request::Parts};
@@ -27,7 +33,7 @@ use crate::{
     keyring::Keyring,
     page,
     query::percent_decoded,
-    reply::{Refusal, Reply},
+    reply::{self, Refusal, Reply},
     routes::{batch, dev, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
     worker::Handle,
 };
@@ -104,9 +110,7 @@ async fn connection(
     let service = service_fn(|request| async {
         let answer = service.answer(request, peer, offer);
         match service.faults.next_of_api() {
-            Some(Fault::TooManyRequests) => {
-                Ok(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply())
-            }
+            Some(Fault::TooManyRequests) => Ok(reply::too_many_requests(SystemTime::now())),
             Some(Fault::InternalError) => {
                 Ok(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error").reply())
             }

@@ -19,7 +19,7 @@ pub enum Fault {
     LostAcknowledgement,
     /// The signing keys are rotated while a delivery is under way.
     RotatedKeys,
-    /// A call of the API is answered 429.
+    /// A call of the API is answered 429, with the headers of a limit that is over at once.
     TooManyRequests,
     /// A call of the API is answered 500.
     InternalError,

@@ -1,14 +1,17 @@
 //! Answers of the API.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{Either, Full};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{broker::Refused, feed::Listener, store::NotKept, worker::Gone};
+
+/// What a limit of calls says that a test wants to be reached.
+const CALLS_PER_SECOND: u64 = 100;
 
 /// An answer, whole or without end.
 pub(crate) type Reply = Response<Either<Full<Bytes>, Listener>>;
@@ -30,6 +33,20 @@ pub(crate) fn empty() -> Reply {
 /// An answer with this content.
 pub(crate) fn whole(content: Bytes) -> Reply {
     Response::new(Either::Left(Full::new(content)))
+}
+
+/// The answer to a call too many in a second, which is over when it arrives.
+pub(crate) fn too_many_requests(now: SystemTime) -> Reply {
+    let mut reply = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply();
+    let reset = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    for (name, value) in [
+        ("burst-ratelimit-limit", CALLS_PER_SECOND),
+        ("burst-ratelimit-remaining", 0),
+        ("burst-ratelimit-reset", reset),
+    ] {
+        reply.headers_mut().insert(HeaderName::from_static(name), value.into());
+    }
+    reply
 }
 
 /// Why a call is not answered as its caller hoped.

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZoneDatabase;
 use proptest::prelude::*;
 use qstash_types::{Cron, InvalidCron};
 
@@ -135,6 +136,87 @@ fn a_time_zone_that_the_database_does_not_know_can_be_named_all_the_same() {
     for name in ["", "a b", "a\nb", "ä"] {
         let refused = cron("0 4 * * *").unchecked_time_zone(name);
         assert_eq!(refused, Err(InvalidCron::TimeZone(name.to_owned())));
+    }
+}
+
+/// A field as text, and the values that it allows.
+fn field(lowest: u8, highest: u8) -> impl Strategy<Value = (String, Vec<u8>)> {
+    let value = lowest..=highest;
+    prop_oneof![
+        Just(("*".to_owned(), value.clone().collect())),
+        value.clone().prop_map(|only| (only.to_string(), vec![only])),
+        (2..=highest).prop_map(move |step| {
+            (format!("*/{step}"), (lowest..=highest).step_by(usize::from(step)).collect())
+        }),
+        (value.clone(), value).prop_map(|(one, other)| {
+            let (from, to) = (one.min(other), one.max(other));
+            (format!("{from}-{to}"), (from..=to).collect())
+        }),
+    ]
+}
+
+/// An expression as text, and whether it fires at a time that clocks show.
+#[derive(Clone, Debug)]
+struct Fields([(String, Vec<u8>); 5]);
+
+impl Fields {
+    fn text(&self) -> String {
+        self.0.each_ref().map(|(text, _)| text.as_str()).join(" ")
+    }
+
+    fn allow(&self, time: jiff::civil::DateTime) -> bool {
+        let weekday = time.weekday().to_sunday_zero_offset();
+        let shown = [time.minute(), time.hour(), time.day(), time.month(), weekday];
+        let has = |field: usize| self.0[field].1.contains(&shown[field].unsigned_abs());
+        let is_any = |field: usize| self.0[field].0.starts_with('*');
+        let is_day = if is_any(2) || is_any(4) { has(2) && has(4) } else { has(2) || has(4) };
+        has(0) && has(1) && is_day && has(3)
+    }
+}
+
+fn fields() -> impl Strategy<Value = Fields> {
+    let fields = (field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 6));
+    fields.prop_map(|(minute, hour, day, month, weekday)| Fields([minute, hour, day, month, weekday]))
+}
+
+/// Around the days on which the clocks of these zones are changed, by an hour or by half of one.
+const ZONES: [(&str, [&str; 2]); 4] = [
+    ("UTC", ["2026-02-28T12:00:00Z", "2026-12-31T12:00:00Z"]),
+    ("Europe/Berlin", ["2026-03-28T12:00:00Z", "2026-10-24T12:00:00Z"]),
+    ("America/New_York", ["2026-03-07T12:00:00Z", "2026-10-31T12:00:00Z"]),
+    ("Australia/Lord_Howe", ["2026-04-04T00:00:00Z", "2026-10-03T00:00:00Z"]),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn an_expression_fires_at_each_minute_that_its_fields_allow_and_at_no_other(
+        mut fields in fields(),
+        (zone, change, offset) in (0..ZONES.len(), 0..2_usize, 0..1440_i64),
+    ) {
+        let (name, changes) = ZONES[zone];
+        if name != "UTC" {
+            // Others are moved along where clocks go forward, and count once where they go back.
+            fields.0[1] = ("*".to_owned(), (0..24).collect());
+        }
+        let zone = TimeZoneDatabase::bundled().get(name).unwrap();
+        let start = changes[change].parse::<jiff::Timestamp>().unwrap().as_second() / 60 + offset;
+        let end = start + 2 * 1440;
+        let minute = |minute: i64| jiff::Timestamp::from_second(minute * 60).unwrap();
+        let expected: Vec<_> = (start + 1..=end)
+            .map(minute)
+            .filter(|&time| fields.allow(zone.to_datetime(time)))
+            .collect();
+        let Ok(cron) = format!("CRON_TZ={name} {}", fields.text()).parse::<Cron>() else {
+            prop_assert!(expected.is_empty());
+            return Ok(());
+        };
+        let found: Vec<_> = cron
+            .after(SystemTime::try_from(minute(start)).unwrap())
+            .map(|time| jiff::Timestamp::try_from(time).unwrap())
+            .take_while(|&time| time <= minute(end))
+            .collect();
+        prop_assert_eq!(found, expected, "{}", cron);
     }
 }
 

@@ -159,9 +159,7 @@ impl Broker {
         if let Some(flow_control) = &message.flow_control {
             self.leave_flow_control(now, &flow_control.key);
         }
-        if let Some(queue) = &message.queue {
-            self.queues.leave(queue);
-        }
+        self.queues.leave(&message);
         if let Some(slot) = slot
             && self.queues.release(&slot)
         {

@@ -78,6 +78,6 @@ fn is_cancellable(tracked: &Tracked) -> bool {
     !tracked.cancelled && tracked.stage != Stage::Delivered
 }
 
-fn age(tracked: &Tracked) -> (Millis, MessageId) {
-    (tracked.message.created_at, tracked.message.id.clone())
+fn age(tracked: &Tracked) -> (u64, MessageId) {
+    (tracked.number, tracked.message.id.clone())
 }

@@ -10,7 +10,7 @@ use qstash_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Filter, kept};
+use super::{Filter, kept, options};
 
 /// A call of the API that changes something, after parsing.
 #[derive(Clone, Debug)]
@@ -69,6 +69,13 @@ pub struct Publication {
     pub body: Bytes,
     /// Who publishes.
     pub caller_ip: IpAddr,
+}
+
+impl Publication {
+    /// How much memory the headers and the body take up, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        options::bytes(&self.headers) + options::bytes(&self.options.settings.forward) + self.body.len()
+    }
 }
 
 impl fmt::Debug for Publication {

@@ -69,6 +69,10 @@ impl DeadLetters {
         page.cut(matching.map(|(key, _)| (*key, *key)))
     }
 
+    fn has(&self, id: &str) -> bool {
+        Cursor::parse(id.trim()).is_some_and(|key| self.entries.contains_key(&key))
+    }
+
     fn show(&self, key: Cursor) -> Option<DeadLetter> {
         let entry = self.entries.get(&key)?;
         let response = entry.outcome.response();
@@ -152,18 +156,21 @@ impl Broker {
         changes: &DeliveryOptions,
     ) -> Result<Answer, Refused> {
         let mut named = filter.dlq_ids.iter().flat_map(|ids| ids.split(','));
-        if let Some(unknown) = named.find(|id| self.dead_letter(id.trim()).is_none()) {
+        if let Some(unknown) = named.find(|id| !self.dead_letters.has(id)) {
             return Err(Refused::dead_letter(unknown));
         }
         options::check(changes, now)?;
         let (keys, cursor) = self.dead_letters.page(filter, page);
+        if let Some(flow_control) = &changes.settings.flow_control {
+            self.flow_controls.check_room(&flow_control.key)?;
+        }
+        self.check_room(keys.iter().map(|key| &self.dead_letters.entries[key].message.body))?;
         for key in &keys {
             let source = self.dead_letters.entries[key].message.clone();
             if let Some(queue) = changes.queue.as_ref().or(source.queue.as_ref()) {
                 self.ensure_queue(now, queue)?;
             }
         }
-        self.check_room(keys.iter().map(|key| &self.dead_letters.entries[key].message.body))?;
         let mut receipts = Vec::with_capacity(keys.len());
         for key in keys {
             let source = self.dead_letters.entries[&key].message.clone();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use qstash_types::{MessageId, Url};
 
-use super::{Answer, Command, Entry, Record, RecordKey, Refused};
+use super::{Answer, Command, Entry, Record, RecordKey, Refused, options};
 
 /// Something that happens to the broker.
 #[derive(Debug)]
@@ -112,8 +112,7 @@ pub struct Response {
 impl Response {
     /// How much memory the headers and the body take up, more or less.
     pub(super) fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-        headers.sum::<usize>() + self.body.len()
+        options::bytes(&self.headers) + self.body.len()
     }
 }
 

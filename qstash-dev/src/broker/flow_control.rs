@@ -16,6 +16,8 @@ use super::{
 const DEFAULT_PERIOD: Duration = Duration::from_secs(1);
 /// How long a key is remembered that nothing has to do with any more, and that nobody has paused or pinned.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// How many keys are remembered. Those of callbacks are accepted beyond.
+const MOST_KEYS: usize = 1_000_000;
 
 #[derive(Debug, Default)]
 pub(super) struct FlowControls(BTreeMap<FlowControlKey, Control>);
@@ -94,6 +96,14 @@ impl FlowControls {
 
     pub(super) fn restore(&mut self, key: FlowControlKey, state: FlowState) {
         self.0.insert(key, Control { state, ..Control::default() });
+    }
+
+    /// Whether there is room for a key, if it is not known yet.
+    pub(super) fn check_room(&self, key: &FlowControlKey) -> Result<(), Refused> {
+        if self.0.len() >= MOST_KEYS && !self.0.contains_key(key) {
+            return Err(Refused::Quota("maxFlowControlKeys"));
+        }
+        Ok(())
     }
 
     pub(super) fn join(&mut self, key: &FlowControlKey) {
@@ -226,12 +236,16 @@ impl Broker {
         key: &FlowControlKey,
         change: FlowChange,
     ) -> Result<Answer, Refused> {
-        let controls = &mut self.flow_controls.0;
         let control = match change {
             FlowChange::Set(Activity::Paused) | FlowChange::Pin { .. } => {
-                controls.entry(key.clone()).or_default()
+                self.flow_controls.check_room(key)?;
+                self.flow_controls.0.entry(key.clone()).or_default()
             }
-            _ => controls.get_mut(key).ok_or_else(|| Refused::NotFound(format!("flow-control key {key}")))?,
+            _ => self
+                .flow_controls
+                .0
+                .get_mut(key)
+                .ok_or_else(|| Refused::NotFound(format!("flow-control key {key}")))?,
         };
         let state = &mut control.state;
         match change {

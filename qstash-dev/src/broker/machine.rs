@@ -12,7 +12,7 @@ use super::{
     Answer, AttemptId, Command, Effect, Event, Message, Millis, Record, RecordKey, Refused,
     attempts::Attempt,
     dead_letters::DeadLetters,
-    deduplication::Fingerprint,
+    deduplication::Windows,
     delivered::Delivered,
     due::{Due, Place, Wake},
     flow_control::FlowControls,
@@ -33,7 +33,7 @@ pub struct Broker {
     pub(super) ids: Ids,
     /// Every message that is readable: those not delivered yet, and those delivered a moment ago.
     pub(super) messages: HashMap<MessageId, Box<Tracked>>,
-    /// How many bytes of headers and bodies those have that have not come to their end.
+    /// How many bytes of headers and bodies those have that have not come to their end, and schedules.
     pub(super) bytes: u64,
     /// Everything that waits for a time.
     pub(super) due: Due,
@@ -45,8 +45,7 @@ pub struct Broker {
     pub(super) ready: BTreeMap<u64, MessageId>,
     pub(super) attempts: HashMap<AttemptId, Attempt>,
     pub(super) attempts_started: u64,
-    /// The first message of each fingerprint whose window is open.
-    pub(super) windows: HashMap<Fingerprint, MessageId>,
+    pub(super) windows: Windows,
     pub(super) queues: Queues,
     pub(super) flow_controls: FlowControls,
     pub(super) url_groups: UrlGroups,
@@ -112,7 +111,7 @@ impl Broker {
             ready: BTreeMap::new(),
             attempts: HashMap::new(),
             attempts_started: 0,
-            windows: HashMap::new(),
+            windows: Windows::default(),
             queues: Queues::default(),
             flow_controls: FlowControls::default(),
             url_groups: UrlGroups::default(),
@@ -140,7 +139,7 @@ impl Broker {
         while self.attempts.len() < MOST_ATTEMPTS
             && let Some((ticket, message)) = self.ready.pop_first()
         {
-            if self.is_admitted(now, ticket, &message) {
+            if !self.is_held(now, ticket, &message) && self.is_admitted(now, ticket, &message) {
                 self.attempt(now, message);
             }
         }
@@ -176,13 +175,17 @@ impl Broker {
             Command::DeleteQueue(name) => self.delete_queue(now, &name),
             Command::PutEndpoints(name, endpoints) => self.put_endpoints(now, &name, endpoints)?,
             Command::RemoveEndpoints(name, keys) => self.remove_endpoints(now, &name, &keys)?,
-            Command::SetDefaults(name, defaults) => self.set_defaults(now, &name, *defaults)?,
+            Command::SetDefaults(name, mut defaults) => {
+                defaults.schedule_id = None;
+                self.set_defaults(now, &name, *defaults)?
+            }
             Command::DeleteUrlGroup(name) => self.delete_url_group(&name)?,
             Command::PutSchedule(cron, publication) => self.put_schedule(now, *cron, publication)?,
             Command::SetSchedule(id, activity) => self.set_schedule(&id, activity)?,
             Command::DeleteSchedule(id) => self.delete_schedule(&id)?,
             Command::DeleteDeadLetters(filter, page) => self.delete_dead_letters(&filter, page),
-            Command::RetryDeadLetters(filter, page, options) => {
+            Command::RetryDeadLetters(filter, page, mut options) => {
+                options.schedule_id = None;
                 self.retry_dead_letters(now, &filter, page, &options)?
             }
             Command::FlowControl(key, change) => self.change_flow_control(now, &key, change)?,
@@ -195,7 +198,7 @@ impl Broker {
             Wake::TimeOut(attempt) => self.time_out(now, attempt),
             Wake::Forget(message) => self.forget_delivered(&message),
             Wake::CloseWindow(fingerprint) => {
-                self.windows.remove(&fingerprint);
+                self.windows.close(&fingerprint);
                 self.forget(Key::Window(*fingerprint));
             }
             Wake::Period(key) => self.period_ended(now, &key),

@@ -92,10 +92,17 @@ impl Message {
         }
     }
 
-    /// How much memory the URL, the headers and the body take up, more or less.
+    /// How much memory its texts, its headers and its body take up, more or less.
     pub(super) fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-        self.url.as_str().len() + headers.sum::<usize>() + self.body.len()
+        let labels = self.labels.iter().map(|label| label.as_str().len());
+        let callbacks = [&self.callback, &self.failure_callback].into_iter().flatten();
+        let callbacks =
+            callbacks.map(|target| target.url.as_str().len() + options::bytes(&target.settings.forward));
+        self.url.as_str().len()
+            + headers.chain(labels).chain(callbacks).sum::<usize>()
+            + self.flow_control.as_ref().map_or(0, |flow_control| flow_control.key.as_str().len())
+            + self.body.len()
     }
 
     /// A message that reports about this one. It has no callbacks of its own.

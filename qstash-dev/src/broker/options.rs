@@ -58,6 +58,11 @@ fn settings_on_top_of(settings: Settings, mut base: Settings) -> Settings {
     base
 }
 
+/// How much memory headers take up, more or less.
+pub(super) fn bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
 /// The headers, with those of the base whose names are not among them.
 pub(super) fn headers_on_top_of(headers: &HeaderMap, mut base: HeaderMap) -> HeaderMap {
     for name in headers.keys() {

@@ -17,7 +17,7 @@ use super::{
 
 /// How many messages may be on their way, or wait for it. Callbacks are accepted beyond.
 const MOST_MESSAGES: usize = 2_000_000;
-/// How many bytes of headers and bodies they may have.
+/// How many bytes of headers and bodies they may have, together with schedules.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 impl Broker {
@@ -39,18 +39,26 @@ impl Broker {
             options.settings.forward = options::headers_on_top_of(&named, headers);
         }
         self.check_room(endpoints.iter().map(|_| &body))?;
-        if let Some(queue) = &options.queue {
-            self.ensure_queue(now, queue)?;
+        if let Some(flow_control) = &options.settings.flow_control {
+            self.flow_controls.check_room(&flow_control.key)?;
         }
         let deduplication = options.deduplication.take();
-        let mut receipts = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
+        let messages = endpoints.into_iter().map(|endpoint| {
             let id = self.ids.message();
             let mut message =
                 Message::published(id, now, endpoint.url, options.clone(), body.clone(), caller_ip);
             message.url_group.clone_from(&url_group);
             message.endpoint = endpoint.name;
             let fingerprint = deduplication.clone().map(|wanted| Fingerprint::of(&message, wanted));
+            (message, fingerprint)
+        });
+        let messages: Vec<_> = messages.collect();
+        self.windows.check_room(messages.iter().filter_map(|(_, fingerprint)| fingerprint.as_ref()))?;
+        if let Some(queue) = &options.queue {
+            self.ensure_queue(now, queue)?;
+        }
+        let mut receipts = Vec::with_capacity(messages.len());
+        for (message, fingerprint) in messages {
             let mut receipt =
                 match fingerprint.and_then(|fingerprint| self.first(now, &message.id, fingerprint)) {
                     Some(first) => duplicate_of(first),
@@ -82,7 +90,7 @@ impl Broker {
 
     /// The message that was accepted first within the window; a window opens if there is none.
     fn first(&mut self, now: Millis, id: &MessageId, fingerprint: Fingerprint) -> Option<MessageId> {
-        let first = self.windows.get(&fingerprint).cloned();
+        let first = self.windows.first(&fingerprint).cloned();
         if first.is_none() {
             let window = Window { fingerprint, first: id.clone(), closes: now + deduplication::WINDOW };
             self.keep(Kept::Window(window.clone()));
@@ -93,7 +101,7 @@ impl Broker {
 
     pub(super) fn open(&mut self, window: Window) {
         let Window { fingerprint, first, closes } = window;
-        self.windows.insert(fingerprint.clone(), first);
+        self.windows.open(fingerprint.clone(), first);
         self.due.add(closes, Wake::CloseWindow(Box::new(fingerprint)));
     }
 
@@ -104,9 +112,7 @@ impl Broker {
         self.accepted += 1;
         self.keep(Kept::Message(KeptMessage { number, message: message.clone(), slot: slot.clone() }));
         self.enter(now, &message, LogState::Created);
-        if let Some(queue) = &message.queue {
-            self.queues.join(queue);
-        }
+        self.queues.join(&message);
         let (id, not_before) = (message.id.clone(), message.not_before);
         let place = self.due.add(not_before, Wake::Attempt(id.clone()));
         let flow_control = message.flow_control.clone();

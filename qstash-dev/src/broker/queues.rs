@@ -74,29 +74,29 @@ impl Queues {
 
     /// Counts a message that was there before a restart, with its slot, unless the queue was made later.
     pub(super) fn restore_member(&mut self, message: &Message, slot: Option<Slot>) -> Option<Slot> {
-        if let Some(queue) = message.queue.as_ref().and_then(|name| self.0.get_mut(name))
-            && queue.state.created_at <= message.created_at
-        {
-            queue.lag += 1;
-        }
+        self.join(message);
         let slot = slot?;
-        let queue =
-            self.0.get_mut(&slot.queue).filter(|queue| queue.state.created_at <= message.created_at)?;
-        *queue.slots.entry(slot.holder.clone()).or_insert(0) += 1;
+        *self.queue_of(message, &slot.queue)?.slots.entry(slot.holder.clone()).or_insert(0) += 1;
         Some(slot)
     }
 
-    pub(super) fn join(&mut self, name: &QueueName) {
-        if let Some(queue) = self.0.get_mut(name) {
+    pub(super) fn join(&mut self, message: &Message) {
+        if let Some(queue) = message.queue.as_ref().and_then(|name| self.queue_of(message, name)) {
             queue.lag += 1;
         }
     }
 
-    pub(super) fn leave(&mut self, name: &QueueName) {
-        if let Some(queue) = self.0.get_mut(name) {
-            // A queue that was deleted and made again has forgotten what was on its way.
+    pub(super) fn leave(&mut self, message: &Message) {
+        if let Some(queue) = message.queue.as_ref().and_then(|name| self.queue_of(message, name)) {
+            // A queue may be deleted and made again within a millisecond.
             queue.lag = queue.lag.saturating_sub(1);
         }
+    }
+
+    /// The queue with this name, unless it was made after the message: one that was deleted and made again has forgotten
+    /// what was on its way.
+    fn queue_of(&mut self, message: &Message, name: &QueueName) -> Option<&mut Queue> {
+        self.0.get_mut(name).filter(|queue| queue.state.created_at <= message.created_at)
     }
 
     pub(super) fn line_up(&mut self, name: &QueueName, ticket: u64, message: MessageId) {
@@ -204,6 +204,23 @@ impl Broker {
             self.forget(Key::Queue(name.clone()));
         }
         Answer::Done
+    }
+
+    /// Whether the queue of a message was paused after its turn had come. Then it joins the line again, with its slot.
+    pub(super) fn is_held(&mut self, now: Millis, ticket: u64, id: &MessageId) -> bool {
+        let tracked = self.messages.get_mut(id).expect("a message that waits is tracked");
+        let queue = tracked.message.queue.as_ref().and_then(|name| self.queues.0.get_mut(name));
+        let Some(queue) = queue.filter(|queue| queue.state.activity == Activity::Paused) else {
+            return false;
+        };
+        tracked.stage = Stage::Lined;
+        queue.line.insert(ticket, id.clone());
+        let message = tracked.message.clone();
+        if let Some(flow_control) = &message.flow_control {
+            // Another one may take its place.
+            self.let_go(now, &flow_control.key);
+        }
+        true
     }
 
     /// Lets those go whose turn it is.

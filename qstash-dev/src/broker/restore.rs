@@ -29,7 +29,7 @@ impl Broker {
                 Kept::Window(window) => broker.open(window),
                 Kept::Queue(name, state) => broker.queues.restore(name, state),
                 Kept::UrlGroup(name, group) => broker.url_groups.restore(name, *group),
-                Kept::Schedule(id, definition) => broker.schedules.restore(id, *definition),
+                Kept::Schedule(id, definition) => broker.restore_schedule(id, *definition),
                 Kept::Run(id, run) => runs.push((id, run)),
                 Kept::FlowControl(key, state) => broker.flow_controls.restore(key, state),
             }

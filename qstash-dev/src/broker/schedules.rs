@@ -1,6 +1,6 @@
 //! Schedules: the same publish again and again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use qstash_types::{Cron, Destination, MessageId, RunState, ScheduleId, ScheduleRecord, Start, Url};
 use serde::{Deserialize, Serialize};
@@ -91,11 +91,13 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
     }
 }
 
-impl Schedules {
-    pub(super) fn restore(&mut self, id: ScheduleId, definition: Definition) {
-        self.0.insert(id, Schedule { definition, run: Run::default(), place: None });
+impl Schedule {
+    fn bytes(&self) -> u64 {
+        self.definition.publication.bytes() as u64
     }
+}
 
+impl Schedules {
     /// A schedule with this destination.
     pub(super) fn publishing_to(&self, destination: &Destination) -> Option<&ScheduleId> {
         let found =
@@ -131,6 +133,7 @@ impl Broker {
         if !self.schedules.0.contains_key(&id) && self.schedules.0.len() >= MOST_SCHEDULES {
             return Err(Refused::Quota("maxSchedules"));
         }
+        self.check_room(iter::once(&publication.body))?;
         if let Some(queue) = &publication.options.queue {
             self.ensure_queue(now, queue)?;
         }
@@ -142,8 +145,9 @@ impl Broker {
         };
         let kept = Kept::Schedule(id.clone(), Box::new(schedule.definition.clone()));
         self.keep(kept);
+        self.bytes += schedule.bytes();
         if let Some(replaced) = self.schedules.0.insert(id.clone(), schedule) {
-            self.unplan(&replaced);
+            self.end(&replaced);
         }
         self.plan(now, &id);
         self.keep_run(&id);
@@ -152,7 +156,7 @@ impl Broker {
 
     pub(super) fn delete_schedule(&mut self, id: &ScheduleId) -> Result<Answer, Refused> {
         let schedule = self.schedules.0.remove(id).ok_or_else(|| Refused::schedule(id))?;
-        self.unplan(&schedule);
+        self.end(&schedule);
         self.forget(Key::Schedule(id.clone()));
         self.forget(Key::Run(id.clone()));
         Ok(Answer::Done)
@@ -170,6 +174,12 @@ impl Broker {
             let kept = Kept::Run(id.clone(), schedule.run.clone());
             self.keep(kept);
         }
+    }
+
+    pub(super) fn restore_schedule(&mut self, id: ScheduleId, definition: Definition) {
+        let schedule = Schedule { definition, run: Run::default(), place: None };
+        self.bytes += schedule.bytes();
+        self.schedules.0.insert(id, schedule);
     }
 
     /// Goes on where a schedule was. Times that have passed meanwhile make up one run together.
@@ -198,7 +208,8 @@ impl Broker {
         }
     }
 
-    fn unplan(&mut self, schedule: &Schedule) {
+    fn end(&mut self, schedule: &Schedule) {
+        self.bytes -= schedule.bytes();
         if let Some(place) = schedule.place {
             self.due.cancel(place);
         }

@@ -74,12 +74,12 @@ impl UrlGroups {
                 .position(by_name)
                 .or_else(|| members.iter().position(|member| member.url == endpoint.url));
             match place {
-                Some(place) => members[place] = endpoint,
-                None => members.push(endpoint),
+                Some(place) => members[place] = endpoint.clone(),
+                None if members.len() < MOST_ENDPOINTS => members.push(endpoint.clone()),
+                None => return Err(Refused::Quota("maxEndpointsPerTopic")),
             }
-        }
-        if members.len() > MOST_ENDPOINTS {
-            return Err(Refused::Quota("maxEndpointsPerTopic"));
+            // One that has moved takes the place of the one that was there: nobody gets a message twice.
+            members.retain(|member| member.url != endpoint.url || *member == endpoint);
         }
         if !self.0.contains_key(name) && self.0.len() >= MOST_GROUPS {
             return Err(Refused::Quota("maxTopics"));

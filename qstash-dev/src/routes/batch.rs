@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{Api, Call},
-    broker::{Accepted, LONGEST_BODY, Publication},
+    broker::{Command, LONGEST_BODY, Publication},
     reply::{Refusal, Reply, json},
 };
 
@@ -63,18 +63,21 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     }
     let Items(items) = serde_json::from_slice(&call.body)
         .map_err(|error| Refusal::bad_request(format!("body: expected an array of messages: {error}")))?;
-    let mut answers = Vec::with_capacity(items.len());
-    for item in items {
-        answers.push(match send(api, call, item).await {
-            Ok(accepted) => json!(accepted),
+    // All are on their way before the first one is waited for: with a store, they share its commits.
+    let publish = |item| Ok(api.worker.begin(Command::Publish(publication(call, item)?)));
+    let on_their_way: Vec<Result<_, Refusal>> = items.into_iter().map(publish).collect();
+    let mut answers = Vec::with_capacity(on_their_way.len());
+    for publish in on_their_way {
+        let answer = match publish {
+            Ok(publish) => publish.await,
+            Err(refusal) => Err(refusal),
+        };
+        answers.push(match answer {
+            Ok(answer) => json!(accepted(answer)),
             Err(refusal) => json!({ "error": refusal.error() }),
         });
     }
     Ok(json(StatusCode::OK, &answers))
-}
-
-async fn send(api: &Api, call: &Call, item: Value) -> Result<Accepted, Refusal> {
-    accepted(api, publication(call, item)?).await
 }
 
 fn publication(call: &Call, item: Value) -> Result<Publication, Refusal> {

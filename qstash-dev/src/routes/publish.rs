@@ -35,15 +35,15 @@ pub(crate) async fn enqueue(api: &Api, call: &Call) -> Result<Reply, Refusal> {
 }
 
 async fn send(api: &Api, publication: Publication) -> Result<Reply, Refusal> {
-    let accepted = accepted(api, publication).await?;
+    let accepted = accepted(api.worker.call(Command::Publish(publication)).await?);
     let status = if accepted.is_duplicate() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(json(status, &accepted))
 }
 
-/// Publishes, and says what was accepted.
-pub(super) async fn accepted(api: &Api, publication: Publication) -> Result<Accepted, Refusal> {
-    match api.worker.call(Command::Publish(publication)).await? {
-        Answer::Accepted(accepted) => Ok(accepted),
+/// What was accepted of a publish request.
+pub(super) fn accepted(answer: Answer) -> Accepted {
+    match answer {
+        Answer::Accepted(accepted) => accepted,
         other => unreachable!("a publish is not answered {other:?}"),
     }
 }

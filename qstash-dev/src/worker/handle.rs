@@ -37,7 +37,13 @@ impl Handle {
 
     /// Has a command carried out.
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, Refusal> {
-        self.ask(|answer| Request::Call(Box::new(command), answer)).await?
+        self.begin(command).await
+    }
+
+    /// Has a command carried out, after those that were begun before. Its answer can be waited for later.
+    pub(crate) fn begin(&self, command: Command) -> impl Future<Output = Result<Answer, Refusal>> + use<> {
+        let begun = self.send(|answer| Request::Call(Box::new(command), answer));
+        async { begun?.await.map_err(|_| Gone)? }
     }
 
     /// Looks something up in the broker.
@@ -78,8 +84,15 @@ impl Handle {
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Gone> {
+        self.send(request)?.await.map_err(|_| Gone)
+    }
+
+    fn send<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<oneshot::Receiver<T>, Gone> {
         let (sender, receiver) = oneshot::channel();
         self.0.send(request(sender)).map_err(|_| Gone)?;
-        receiver.await.map_err(|_| Gone)
+        Ok(receiver)
     }
 }

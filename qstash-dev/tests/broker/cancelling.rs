@@ -112,6 +112,15 @@ fn dates_are_inclusive_and_the_oldest_go_first() {
 }
 
 #[test]
+fn the_oldest_of_one_instant_is_the_one_that_was_accepted_first() {
+    let mut sim = Sim::new();
+    let receipts: Vec<_> = (0..20).map(|_| sim.publish(message(&[LATER]))).collect();
+    assert_eq!(cancel_most(&mut sim, Filter::default(), 10), 10);
+    let is_left = |receipt: &Receipt| sim.broker.message(receipt.message_id.as_str()).is_some();
+    assert!(!receipts[..10].iter().any(is_left) && receipts[10..].iter().all(is_left));
+}
+
+#[test]
 fn a_plain_publish_belongs_to_no_schedule() {
     let mut sim = Sim::new();
     let mut publication = message(&[LATER]);

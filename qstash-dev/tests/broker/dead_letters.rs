@@ -140,6 +140,14 @@ fn headers_of_the_call_override_those_of_the_message() {
 }
 
 #[test]
+fn another_try_belongs_to_the_schedule_of_its_message_and_to_no_other() {
+    let mut sim = Sim::new();
+    fail(&mut sim, &[], answered(500));
+    retry(&mut sim, Filter::default(), &[("upstash-schedule-id", "scd_x")]);
+    assert!(!sim.next_delivery().headers.contains_key("upstash-schedule-id"));
+}
+
+#[test]
 fn an_unknown_id_among_others_stops_the_retry_of_all() {
     let mut sim = with_five();
     let known = sim.broker.dead_letters().next().unwrap().dlq_id;

@@ -7,7 +7,7 @@ use http::Method;
 use qstash_dev::broker::{
     Broker, CallId, Command, Effect, Event, Filter, LONGEST_BODY, Publication, Refused,
 };
-use qstash_types::{LogState, Receipt};
+use qstash_types::{Label, LogState, Receipt, ScheduleId};
 
 use crate::sim::{START, Sim, answered, answered_with, json, message, publication};
 
@@ -376,5 +376,34 @@ fn a_message_for_which_there_is_no_room_is_refused() {
     assert_eq!(sim.call(Command::Publish(large.clone())), Err(Refused::Quota("maxMessages")));
     sim.publish(message(&[]));
     sim.call(Command::Cancel(Filter::default(), 1)).unwrap();
+    sim.publish(large);
+}
+
+#[test]
+fn schedules_and_labels_take_up_room_as_bodies_do() {
+    const TEN_MEBIBYTES: usize = 10 * 1024 * 1024;
+    let mut sim = Sim::new();
+    let mut large = message(&[("upstash-delay", "1h")]);
+    large.body = vec![b'x'; TEN_MEBIBYTES].into();
+    let mut labelled = message(&[("upstash-delay", "1h")]);
+    labelled.options.labels = vec![Label::new("x".repeat(TEN_MEBIBYTES)).unwrap()];
+    let id = |number: usize| ScheduleId::new(number.to_string()).unwrap();
+    let put = |number| {
+        let mut publication = large.clone();
+        publication.options.schedule_id = Some(id(number));
+        Command::PutSchedule(Box::new("0 0 1 1 *".parse().unwrap()), publication)
+    };
+    for number in 0..200 {
+        // The second one takes the place of the first.
+        sim.call(put(number)).unwrap();
+        sim.call(put(number)).unwrap();
+        sim.publish(labelled.clone());
+    }
+    for _ in 400..409 {
+        sim.publish(large.clone());
+    }
+    assert_eq!(sim.call(Command::Publish(large.clone())), Err(Refused::Quota("maxMessages")));
+    assert_eq!(sim.call(put(200)), Err(Refused::Quota("maxMessages")));
+    sim.done(Command::DeleteSchedule(id(0)));
     sim.publish(large);
 }

@@ -107,6 +107,41 @@ fn a_paused_queue_takes_in_and_delivers_nothing_not_even_a_retry() {
 }
 
 #[test]
+fn a_paused_queue_holds_what_its_flow_control_lets_go() {
+    let limits = [("upstash-flow-control-key", "k"), ("upstash-flow-control-value", "rate=1,period=10s")];
+    let mut sim = Sim::new();
+    sim.publish(message(&limits));
+    let held = sim.publish(queued(&limits));
+    let free = sim.publish(message(&limits));
+    sim.done(put(None, Some(Activity::Paused)));
+    sim.end(answered(200));
+    sim.pass(10 * SECOND);
+    assert_eq!(sim.on_their_way(), [free.message_id], "it takes the place of the one that is held");
+    sim.end(answered(200));
+    sim.pass(10 * SECOND);
+    assert!(sim.running.is_empty());
+    sim.done(put(None, Some(Activity::Running)));
+    assert_eq!(sim.on_their_way(), [held.message_id]);
+    sim.end(answered(200));
+    assert_eq!(show(&sim)["lag"], 0);
+}
+
+#[test]
+fn a_paused_queue_holds_what_waits_for_a_free_attempt() {
+    let mut sim = Sim::new();
+    for _ in 0..128 {
+        sim.publish(message(&[]));
+    }
+    let held = sim.publish(queued(&[]));
+    sim.done(put(None, Some(Activity::Paused)));
+    while !sim.running.is_empty() {
+        assert_ne!(sim.end(answered(200)).message, held.message_id);
+    }
+    sim.done(put(None, Some(Activity::Running)));
+    assert_eq!(sim.on_their_way(), [held.message_id]);
+}
+
+#[test]
 fn a_delayed_message_takes_its_place_when_its_time_has_come() {
     let mut sim = Sim::new();
     let delayed = sim.publish(queued(&[("upstash-delay", "5s")]));
@@ -128,6 +163,18 @@ fn deleting_a_queue_cancels_what_waits_in_it() {
     let fresh = sim.publish(queued(&[]));
     assert_eq!(sim.on_their_way(), [fresh.message_id], "the name can be used again");
     sim.done(Command::DeleteQueue(QueueName::new("unknown").unwrap()));
+}
+
+#[test]
+fn a_queue_that_was_made_anew_does_not_count_what_was_on_its_way_before() {
+    let mut sim = Sim::new();
+    enqueue(&mut sim, 1);
+    sim.done(Command::DeleteQueue(name()));
+    sim.pass(SECOND);
+    sim.done(put(None, Some(Activity::Paused)));
+    enqueue(&mut sim, 2);
+    sim.end(answered(200));
+    assert_eq!(show(&sim)["lag"], 2);
 }
 
 #[test]

@@ -87,6 +87,30 @@ fn several_slots_go_to_those_who_had_them() {
 }
 
 #[test]
+fn who_has_a_slot_goes_before_those_who_started_earlier_and_have_lost_theirs() {
+    let mut sim = Sim::new();
+    let put = |parallelism: u32| Command::PutQueue {
+        name: QueueName::new("q").unwrap(),
+        parallelism: parallelism.try_into().ok(),
+        activity: None,
+    };
+    sim.done(put(2));
+    let receipts = [(); 3].map(|()| sim.publish(queued(&[("upstash-retry-delay", "60000")])));
+    sim.running.rotate_left(1);
+    sim.end(answered(500));
+    sim.done(put(1));
+    sim.crash();
+    assert!(sim.running.is_empty(), "the only slot belongs to the second one");
+    sim.pass(60 * SECOND);
+    let mut delivered = Vec::new();
+    while !sim.running.is_empty() {
+        assert_eq!(sim.running.len(), 1);
+        delivered.push(sim.end(answered(200)).message);
+    }
+    assert_eq!(delivered, [1, 0, 2].map(|place| receipts[place].message_id.clone()));
+}
+
+#[test]
 fn a_slot_stays_taken_until_the_callback_has_come_to_its_end() {
     let mut sim = Sim::new();
     sim.publish(queued(&[("upstash-callback", "http://127.0.0.1:9/c")]));

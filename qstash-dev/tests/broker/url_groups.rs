@@ -67,6 +67,13 @@ fn endpoints_are_replaced_by_name_or_else_by_url() {
 }
 
 #[test]
+fn an_endpoint_that_moves_takes_the_place_of_the_one_that_was_there() {
+    let mut sim = with_two_endpoints();
+    sim.done(Command::PutEndpoints(group(), vec![endpoint(Some("one"), "http://127.0.0.1:9/2")]));
+    assert_eq!(endpoints(&sim), value!([{"name": "one", "url": "http://127.0.0.1:9/2"}]));
+}
+
+#[test]
 fn a_group_goes_with_its_last_endpoint() {
     let mut sim = with_two_endpoints();
     let one = EndpointKey::Name(EndpointName::new("one").unwrap());

@@ -77,7 +77,9 @@ async fn a_call_can_be_answered_429_or_500() {
     let server = DevServer::start().await.unwrap();
     for (fault, status) in [(Fault::TooManyRequests, 429), (Fault::InternalError, 500)] {
         server.fault(fault);
-        assert_eq!(get(&server, "/v2/keys").send().await.status, status);
+        let answer = get(&server, "/v2/keys").send().await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.head.contains("burst-ratelimit-remaining: 0"), status == 429, "{}", answer.head);
         assert_eq!(get(&server, "/v2/keys").send().await.status, 200, "once");
     }
 }

@@ -179,6 +179,24 @@ async fn messages_are_cancelled_one_by_id_or_many_by_query_or_body() {
 }
 
 #[tokio::test]
+async fn the_messages_of_a_batch_are_taken_in_together() {
+    let server = DevServer::start().await.unwrap();
+    let item = json!({"destination": "http://127.0.0.1:9/", "headers": {"Upstash-Delay": "1h"}});
+    let batch = json!(vec![item; 500]).to_string();
+    let first_seen = async {
+        loop {
+            let seen = server.log().await.len();
+            if seen > 0 {
+                return seen;
+            }
+        }
+    };
+    let (answer, seen) = tokio::join!(call(&server, "POST", "/v2/batch").body(batch).send(), first_seen);
+    assert_eq!(answer.json().as_array().unwrap().len(), 500);
+    assert_eq!(seen, 500);
+}
+
+#[tokio::test]
 async fn dead_letters_are_paged_read_retried_and_deleted() {
     let server = DevServer::start().await.unwrap();
     let destination = Destination::answering(500).await;

@@ -40,6 +40,9 @@ impl Year {
         // A callback that is taken out of the dead letter queue reports nothing new.
         let source = report.source_message_id.filter(|_| !revived.contains(&message.id));
         if let Some(source) = source.as_ref().and_then(|id| self.known.get_mut(id)) {
+            assert_eq!(report.retried.map(|retried| retried + 1), Some(source.attempts));
+            // Its last attempt may have delivered it all the same, which the log has told by now.
+            assert!(!source.cancelled || source.ended, "nobody hears of a message that was cancelled");
             if report.dlq_id.is_some() {
                 source.failure_callbacks += 1;
             } else {
@@ -74,6 +77,7 @@ impl Year {
             has_callback: message.callback.is_some(),
             has_failure_callback: message.failure_callback.is_some(),
             source,
+            max_retries: usize::try_from(message.max_retries).unwrap(),
             ..Known::default()
         };
         if let Some(queue) = &known.queue
@@ -91,6 +95,8 @@ impl Year {
         assert!(!known.ended, "{id} is attempted after its end");
         assert!(!known.cancelled, "{id} is attempted after it was cancelled");
         known.attempts += 1;
+        assert!(known.attempts <= 1 + known.max_retries, "{id} is attempted too often");
+        let known = &self.known[&id];
         if let Some(queue) = &known.queue {
             assert!(!self.paused.contains(queue), "a paused queue delivers");
             let line = self.lines.entry(queue.clone()).or_default();
@@ -98,13 +104,20 @@ impl Year {
                 assert_eq!(place, 0, "{id} overtakes in {queue}");
                 line.remove(0);
             }
-            self.slots.entry(queue.clone()).or_default().insert(id.clone());
+            let slots = self.slots.entry(queue.clone()).or_default();
+            slots.retain(|id| !self.known[id].ended || self.reports.get(id).is_some_and(|&count| count > 0));
+            let is_new = slots.insert(id.clone());
+            assert!(
+                !is_new || slots.len() <= self.parallelism[queue],
+                "too many of {queue} are on their way"
+            );
         }
         if let Some(key) = &known.flow {
             let flow = self.flows.get_mut(key).unwrap();
             if self.now >= flow.start + flow.limits.period.unwrap() {
                 flow.period_starts(self.now);
             }
+            assert!(!flow.is_paused, "{key} is paused");
             flow.running += 1;
             flow.started += 1;
             assert!(
@@ -124,17 +137,21 @@ impl Year {
         }
     }
 
-    /// What must hold after each step.
-    pub(super) fn check(&mut self) {
-        for (queue, parallelism) in QUEUES {
-            let Some(slots) = self.slots.get_mut(queue) else { continue };
-            slots.retain(|id| !self.known[id].ended || self.reports.get(id).is_some_and(|&count| count > 0));
-            assert!(slots.len() <= parallelism, "{queue} has more on their way than it may");
-        }
+    /// What must hold after each step, in which these messages have failed for good.
+    pub(super) fn check(&mut self, failed: &[MessageId]) {
+        self.dead += failed.len();
+        let newest = self.broker.dead_letters().take(failed.len()).map(|entry| entry.message.message_id);
+        assert!(newest.eq(failed.iter().rev().cloned()), "a dead letter for each of {failed:?}");
     }
 
     /// What must hold of each message when all is over.
     pub(super) fn judge(&self) {
+        let pinned =
+            self.flows.values().filter(|flow| flow.has_pinned_parallelism || flow.has_pinned_rate).count();
+        assert_eq!(self.broker.flow_controls("").count(), pinned, "others are forgotten");
+        assert_eq!(self.broker.dead_letters().count(), self.dead);
+        // Beside those, two queues and the URL group.
+        assert_eq!(self.kept.len(), pinned + self.dead + 3, "no record is left over");
         for (id, known) in &self.known {
             assert!(known.ended, "{id} was lost");
             assert!(known.dead_letters <= 1, "{id} is in the dead letter queue twice");

@@ -25,27 +25,40 @@ impl Year {
         }
         let mut queue = None;
         let pick = usize::try_from(self.dice.below(9)).unwrap();
-        if pick < 4 {
+        if pick < 4 || pick == 6 {
             queue = Some(QUEUES[pick % 2].0);
-        } else if pick < 6 {
+        }
+        if (4..7).contains(&pick) {
             let (key, limits) = FLOWS[pick % 2 + if self.dice.one_in(8) { 2 } else { 0 }];
             put("upstash-flow-control-key", key.to_owned());
             put("upstash-flow-control-value", limits.to_owned());
         }
         let destination = if self.dice.one_in(10) { "group" } else { "http://127.0.0.1:9/x" };
-        let deduplication = (destination != "group" && self.dice.one_in(5)).then(|| self.dice.below(10));
+        let deduplication = self.dice.one_in(5).then(|| self.dice.below(10));
         if let Some(id) = deduplication {
             put("upstash-deduplication-id", id.to_string());
         }
-        let answer = self.call(Command::Publish(publication(destination, &headers, queue)));
-        if let (Some(id), Some(Answer::Accepted(Accepted::One(receipt)))) = (deduplication, answer) {
-            let open = self.windows.get(&id).filter(|(since, _)| self.now < *since + WINDOW);
-            if let Some((_, first)) = open {
-                assert_eq!((&receipt.message_id, receipt.deduplicated), (first, true));
-            } else {
-                assert!(!receipt.deduplicated, "the window was closed");
-                self.windows.insert(id, (self.now, receipt.message_id));
+        let receipts = match self.call(Command::Publish(publication(destination, &headers, queue))) {
+            Some(Answer::Accepted(Accepted::One(receipt))) => vec![receipt],
+            Some(Answer::Accepted(Accepted::Each(receipts))) => receipts,
+            other => panic!("{other:?}"),
+        };
+        for receipt in receipts {
+            match deduplication {
+                Some(id) => self.deduplicated(id, receipt),
+                None => assert!(!receipt.deduplicated),
             }
+        }
+    }
+
+    fn deduplicated(&mut self, id: u64, receipt: Receipt) {
+        let window = (id, receipt.url);
+        let open = self.windows.get(&window).filter(|(since, _)| self.now < *since + WINDOW);
+        if let Some((_, first)) = open {
+            assert_eq!((&receipt.message_id, receipt.deduplicated), (first, true));
+        } else {
+            assert!(!receipt.deduplicated, "the window was closed");
+            self.windows.insert(window, (self.now, receipt.message_id));
         }
     }
 
@@ -57,10 +70,10 @@ impl Year {
         let pick = usize::try_from(self.dice.below(count)).unwrap();
         let attempt = *self.running.keys().nth(pick).unwrap();
         let outcome = match self.dice.below(10) {
-            0..5 => answered(200, &[]),
-            5..8 => answered(500, &[]),
-            8 if self.dice.one_in(2) => answered(489, &[("upstash-nonretryable-error", "true")]),
-            8 => answered(429, &[("retry-after", "90")]),
+            0..5 => answered(200),
+            5..8 => answered(500),
+            8 if self.dice.one_in(2) => answered_with(489, &[("upstash-nonretryable-error", "true")], ""),
+            8 => answered_with(429, &[("retry-after", "90")], ""),
             _ => Outcome::Failed("connection failed".to_owned()),
         };
         self.ended(attempt);
@@ -68,7 +81,7 @@ impl Year {
     }
 
     pub(super) fn administer(&mut self) {
-        match self.dice.below(7) {
+        match self.dice.below(9) {
             0 => {
                 let (queue, _) = QUEUES[usize::try_from(self.dice.below(2)).unwrap()];
                 let pause = self.dice.one_in(3);
@@ -100,16 +113,47 @@ impl Year {
                 let name = UrlGroupName::new("group").unwrap();
                 self.call(Command::SetDefaults(name, Box::new(defaults)));
             }
+            6 => {
+                let most = usize::try_from(self.dice.below(3)).unwrap();
+                self.call(Command::Cancel(Filter::default(), most));
+            }
+            7 => {
+                let parallelism = 1 + usize::try_from(self.dice.below(4)).unwrap();
+                self.set_parallelism("q3", parallelism);
+            }
             _ => {
                 let page = Page { after: None, count: 5 };
-                self.call(Command::DeleteDeadLetters(Filter::default(), page));
+                match self.call(Command::DeleteDeadLetters(Filter::default(), page)) {
+                    Some(Answer::Counted(count, _)) => self.dead -= count,
+                    other => panic!("{other:?}"),
+                }
             }
+        }
+    }
+
+    pub(super) fn set_parallelism(&mut self, queue: &str, parallelism: usize) {
+        self.parallelism.insert(queue.to_owned(), parallelism);
+        let parallelism = NonZeroU32::new(u32::try_from(parallelism).unwrap());
+        let name = QueueName::new(queue).unwrap();
+        self.call(Command::PutQueue { name, parallelism, activity: None });
+    }
+
+    pub(super) fn set_flow_control(&mut self, key: &str, activity: Activity) {
+        if self.broker.flow_control(key).is_some() {
+            self.flows.get_mut(key).unwrap().is_paused = activity == Activity::Paused;
+            let key = FlowControlKey::new(key).unwrap();
+            self.call(Command::FlowControl(key, FlowChange::Set(activity)));
         }
     }
 
     pub(super) fn change_flow_control(&mut self) {
         let (key, _) = FLOWS[usize::try_from(self.dice.below(2)).unwrap()];
         if self.broker.flow_control(key).is_none() {
+            return;
+        }
+        if self.dice.one_in(3) {
+            let pause = self.dice.one_in(3);
+            self.set_flow_control(key, if pause { Activity::Paused } else { Activity::Running });
             return;
         }
         let flow = self.flows.get_mut(key).unwrap();
@@ -153,12 +197,10 @@ impl Year {
             if let Some(flow) = &known.flow {
                 self.flows.get_mut(flow).unwrap().running -= 1;
             }
-            // It is the first in its line again.
-            if let Some(queue) = &known.queue
-                && known.attempts == 0
-                && !known.is_delayed
-                && !known.cancelled
-            {
+            let Some(queue) = known.queue.as_ref().filter(|_| known.attempts == 0) else { continue };
+            // Its slot is free, and it is the first in its line again.
+            self.slots.get_mut(queue).unwrap().remove(&delivery.message);
+            if !known.is_delayed && !known.cancelled {
                 let line = self.lines.get_mut(queue).unwrap();
                 line.push(delivery.message);
                 line.sort_unstable_by_key(|id| self.known[id].number);
