@@ -103,13 +103,27 @@ impl Error {
     }
 
     pub(crate) fn with_history(mut self, history: History) -> Self {
-        match &mut self {
-            Error::Input(_) => {}
-            Error::Transport(error) => error.history = history,
-            Error::Api(error) => error.history = history,
-            Error::Decode(error) => error.history = history,
+        if let Some(own) = self.history_mut() {
+            *own = history;
         }
         self
+    }
+
+    /// The failure of a call that was made before, and may have been carried out then.
+    pub(crate) fn after_another(mut self, may_be_done: bool) -> Self {
+        if let Some(own) = self.history_mut() {
+            own.ambiguous |= may_be_done;
+        }
+        self
+    }
+
+    fn history_mut(&mut self) -> Option<&mut History> {
+        match self {
+            Error::Input(_) => None,
+            Error::Transport(error) => Some(&mut error.history),
+            Error::Api(error) => Some(&mut error.history),
+            Error::Decode(error) => Some(&mut error.history),
+        }
     }
 }
 
