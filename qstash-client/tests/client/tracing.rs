@@ -113,3 +113,15 @@ async fn an_ipv6_host_is_kept_whole() {
     let spans = traced(&server, Message::to("http://[::1]/x")).await;
     assert_eq!(spans[0].1["destination.host"], "[::1]");
 }
+
+#[tokio::test]
+async fn the_base_url_does_not_get_in_the_way() {
+    let server = Script::default();
+    let recorder = Recorder::default();
+    let client = server.builder().base_url("HTTPS://Gateway.example/v20/qstash/").build().unwrap();
+    let message = Message::to("https://jobs.example.com/x").in_queue("emails");
+    let _ = client.publish(message).with_subscriber(registry().with(recorder.clone())).await;
+    let spans = recorder.0.lock().unwrap();
+    assert_eq!(spans[0].1["resource"], "enqueue");
+    assert_eq!(spans[0].1["destination.host"], "jobs.example.com");
+}
