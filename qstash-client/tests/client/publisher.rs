@@ -173,6 +173,48 @@ async fn no_message_is_taken_while_the_calls_under_way_are_full() {
     assert!(taken.load(Ordering::SeqCst) <= 40);
 }
 
+/// A server that answers its first call after a second, and every further one another second later. It counts what was
+/// begun and what was finished.
+fn slow(begun: &Arc<AtomicUsize>, finished: &Arc<AtomicUsize>) -> Client {
+    let (begun, finished) = (begun.clone(), finished.clone());
+    let transport = tower::service_fn(move |_: Request<Bytes>| {
+        let seconds = begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let finished = finished.clone();
+        async move {
+            for _ in 0..seconds {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            finished.fetch_add(1, Ordering::SeqCst);
+            ok(r#"[{"messageId":"msg_1"}]"#)
+        }
+    });
+    Script::default().builder().transport(transport).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_take_longer_over_a_receipt_than_a_call_may_take() {
+    let (begun, finished) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let client = slow(&begun, &finished);
+    let mut results = pin!(client.publisher().batch_messages(number(1)).publish(messages(20)));
+    while let Some(result) = results.next().await {
+        result.unwrap();
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+    assert_eq!((begun.load(Ordering::SeqCst), finished.load(Ordering::SeqCst)), (20, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_dropped_gives_up_its_calls_and_begins_no_other() {
+    let (begun, finished) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let publisher = slow(&begun, &finished).publisher().batch_messages(number(1)).in_flight(number(3));
+    let mut results = Box::pin(publisher.publish(messages(100)));
+    assert!(results.next().now_or_never().is_none());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(results);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((begun.load(Ordering::SeqCst), finished.load(Ordering::SeqCst)), (3, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_holds_back_every_call_until_it_is_over() {
     // Within the deadline of a call, and far beyond it.
