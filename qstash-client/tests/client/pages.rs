@@ -85,8 +85,7 @@ async fn a_mistake_in_a_filter_is_the_only_item() {
 
 #[tokio::test]
 async fn a_server_that_gives_the_same_cursor_again_is_not_asked_for_ever() {
-    for cursors in [&["1-1", "1-1", "1-1"][..], &["1-1", "1-2", "1-1", "1-2"], &["1-1", "1-2", "1-3", "1-2"]]
-    {
+    for cursors in [&["1-1", "1-1"][..], &["1-1", "1-2", "1-1"], &["1-1", "1-2", "1-3", "1-2"]] {
         let server = Script::new(cursors.iter().map(|cursor| page(&["msg"], cursor)));
         let items: Vec<_> = ids(&server).collect().await;
         let (last, read) = items.split_last().unwrap();
