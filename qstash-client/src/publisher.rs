@@ -81,8 +81,8 @@ impl Publisher {
 
     /// Publishes or enqueues each message of a stream, and yields one result per message in the order of the messages.
     ///
-    /// No message is taken but while the result is polled. Calls under way go on meanwhile, so that a caller may take its
-    /// time over a receipt. Dropping the result abandons them; whether their messages were accepted is then unknown.
+    /// Messages are taken only while the result is polled. Calls under way go on in between, so that a caller may take its
+    /// time over a receipt. Dropping the result gives them up; whether their messages were accepted is then unknown.
     ///
     /// One message that fails does not stop the others. It comes back in a [`FailedMessage`], with the deduplication id
     /// that it was sent with. A call that QStash turns away because of a rate limit does not fail: it is made again when
