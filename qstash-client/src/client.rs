@@ -14,7 +14,7 @@ use crate::{
     defaults::Defaults,
     error::{Fault, History},
     message::{MessageParts, OwnId},
-    request::{Api, Call},
+    request::{Api, Call, Repeat},
     retry::Attempt,
     trace::CallSpan,
     transport::Transport,
@@ -74,6 +74,9 @@ impl Client {
     /// It goes to a URL, or to each endpoint of a URL group. Unless it says otherwise, it is sent with a fresh
     /// deduplication id, and repeated as the [`RetryPolicy`] says.
     ///
+    /// Dropping the future gives the call up, and nothing more is sent; whether the message was accepted is then unknown.
+    /// To be able to try again, as in a `select!`, set a [deduplication id](Message::deduplication_id).
+    ///
     /// # Errors
     ///
     /// See [`Error`]: [`Error::Input`] if the message has a mistake, and nothing was sent; otherwise
@@ -102,16 +105,17 @@ impl Client {
         mut call: Call,
         decode: impl Fn(&[u8]) -> Result<T, Fault>,
     ) -> Result<T, Error> {
-        let policy = (call.idempotent, call.deduplication_id.take());
+        let (repeat, deduplication_id) = (call.repeat, call.deduplication_id.take());
+        let span = CallSpan::new(&call);
         let request = self.inner.api.request(call)?;
-        let span = CallSpan::new(&request, &self.inner.api.base_url);
-        span.around(self.repeat(request, policy, decode, &span)).await
+        span.around(self.repeat(request, repeat, deduplication_id, decode, &span)).await
     }
 
     async fn repeat<T>(
         &self,
         request: Request<Bytes>,
-        (idempotent, deduplication_id): (bool, Option<DeduplicationId>),
+        repeat: Repeat,
+        deduplication_id: Option<DeduplicationId>,
         decode: impl Fn(&[u8]) -> Result<T, Fault>,
         span: &CallSpan,
     ) -> Result<T, Error> {
@@ -127,7 +131,7 @@ impl Client {
             history.ambiguous |= failure.is_ambiguous();
             let attempt = Attempt {
                 repetitions,
-                idempotent,
+                repeat,
                 time_left: deadline.saturating_duration_since(Instant::now()),
                 jitter: random_fraction(),
             };

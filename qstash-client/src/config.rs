@@ -27,7 +27,7 @@ pub(crate) const DEDUPLICATION_WINDOW: Duration = Duration::from_secs(10 * 60);
 ///
 /// Unless [`http_client`](Self::http_client) or [`transport`](Self::transport) replaces it, reqwest carries the calls:
 /// with HTTP/2 where TLS offers it, without following redirects, and through the proxy that the usual variables name,
-/// which does not apply to loopback addresses. Answers of more than 16 MiB are refused.
+/// which does not apply to loopback addresses. Answers of more than 64 MiB are refused.
 ///
 /// ```
 /// use std::time::Duration;

@@ -134,7 +134,8 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Without a filter nothing is sent: see [`delete_all`](Self::delete_all).
+    /// See [`Error`]. Without a filter nothing is sent: see [`delete_all`](Self::delete_all). It is never sent twice, since
+    /// what has failed in between would be deleted too.
     pub async fn delete(&self) -> Result<Deleted, Error> {
         self.send_delete(|query| query.selects_something("dlqIds")).await
     }
@@ -143,7 +144,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Beside a filter nothing is sent.
+    /// See [`Error`]. Beside a filter nothing is sent. It is never sent twice.
     pub async fn delete_all(&self) -> Result<Deleted, Error> {
         self.send_delete(Query::selects_everything).await
     }
@@ -163,7 +164,7 @@ impl DeadLetters {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Beside a filter nothing is sent.
+    /// See [`Error`]. Beside a filter nothing is sent. It is never sent twice.
     pub async fn retry_all(&self, overrides: &MessageOptions) -> Result<Page<Receipt>, Error> {
         self.send_retry(Query::selects_everything, overrides).await
     }
@@ -172,7 +173,6 @@ impl DeadLetters {
         &self,
         check: impl FnOnce(&Query) -> Result<(), crate::InvalidInput>,
     ) -> Result<Deleted, Error> {
-        // A repetition could delete what has failed in between.
         self.0.call(check, Call::new(Method::DELETE, &["dlq"]).once(), json).await
     }
 

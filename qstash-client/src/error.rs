@@ -33,13 +33,13 @@ pub enum Error {
 const _: () = assert!(size_of::<Error>() <= 16, "results should stay small");
 
 impl Error {
-    /// Whether the same call may succeed later: no answer, or status 408, 429 or 5xx.
+    /// Whether the same call may succeed later: no answer, unless it was too long, or status 408, 429 or 5xx.
     ///
     /// The client has already repeated it as far as its [`RetryPolicy`](crate::RetryPolicy) and deadline allowed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::Input(_) | Error::Decode(_) => false,
-            Error::Transport(_) => true,
+            Error::Transport(error) => !error.is_too_long,
             Error::Api(error) => error.is_retryable(),
         }
     }
@@ -103,13 +103,27 @@ impl Error {
     }
 
     pub(crate) fn with_history(mut self, history: History) -> Self {
-        match &mut self {
-            Error::Input(_) => {}
-            Error::Transport(error) => error.history = history,
-            Error::Api(error) => error.history = history,
-            Error::Decode(error) => error.history = history,
+        if let Some(own) = self.history_mut() {
+            *own = history;
         }
         self
+    }
+
+    /// The failure of a call that was made before, and may have been carried out then.
+    pub(crate) fn after_another(mut self, may_be_done: bool) -> Self {
+        if let Some(own) = self.history_mut() {
+            own.ambiguous |= may_be_done;
+        }
+        self
+    }
+
+    fn history_mut(&mut self) -> Option<&mut History> {
+        match self {
+            Error::Input(_) => None,
+            Error::Transport(error) => Some(&mut error.history),
+            Error::Api(error) => Some(&mut error.history),
+            Error::Decode(error) => Some(&mut error.history),
+        }
     }
 }
 
@@ -180,6 +194,7 @@ impl InvalidInput {
 pub struct TransportError {
     may_have_arrived: bool,
     timed_out: bool,
+    is_too_long: bool,
     source: BoxError,
     history: History,
 }
@@ -187,12 +202,23 @@ pub struct TransportError {
 impl TransportError {
     /// The request certainly did not reach the server; for instance, the connection was refused.
     pub fn not_sent(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { may_have_arrived: false, timed_out: false, source: cause.into(), history: History::default() }
+        Self {
+            may_have_arrived: false,
+            timed_out: false,
+            is_too_long: false,
+            source: cause.into(),
+            history: History::default(),
+        }
     }
 
     /// The request may have reached the server, but no complete answer came back.
     pub fn interrupted(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { may_have_arrived: true, ..Self::not_sent(cause) }
+    }
+
+    /// The answer was not read to its end, and would not be the next time.
+    pub(crate) fn too_long(limit: usize) -> Self {
+        Self { is_too_long: true, ..Self::interrupted(format!("it has more than {limit} bytes")) }
     }
 
     /// The same failure, caused by a time limit.
@@ -202,6 +228,7 @@ impl TransportError {
 
     fn clause(&self) -> &'static str {
         match (self.may_have_arrived, self.timed_out) {
+            _ if self.is_too_long => "the answer of QStash is too long",
             (false, false) => "could not connect to QStash",
             (false, true) => "could not connect to QStash in time",
             (true, false) => "the connection to QStash broke before the answer was complete",
@@ -225,7 +252,7 @@ pub(crate) enum Fault {
     NotUnderstood(#[from] serde_json::Error),
     #[error("the URL group has no endpoints")]
     NoEndpoints,
-    #[error("QStash answered with the cursor that it was given, so the listing does not go on")]
+    #[error("QStash answered with a cursor that it was given before, so the listing does not end")]
     SameCursor,
     #[error("QStash answered for {found} messages of a batch of {expected}")]
     AnswerCount { expected: usize, found: usize },

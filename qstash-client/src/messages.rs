@@ -80,7 +80,8 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Without a filter nothing is sent: see [`cancel_all`](Self::cancel_all).
+    /// See [`Error`]. Without a filter nothing is sent: see [`cancel_all`](Self::cancel_all). It is never sent twice, since
+    /// what was published in between would be cancelled too.
     pub async fn cancel(&self) -> Result<u64, Error> {
         self.send(|query| query.selects_something("messageIds")).await
     }
@@ -89,7 +90,7 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Beside a filter nothing is sent.
+    /// See [`Error`]. Beside a filter nothing is sent. It is never sent twice.
     pub async fn cancel_all(&self) -> Result<u64, Error> {
         self.send(Query::selects_everything).await
     }
@@ -104,7 +105,6 @@ impl Messages {
             cancelled: u64,
         }
 
-        // A repetition could cancel what was published in between.
         let call = Call::new(Method::DELETE, &["messages"]).once();
         let answer: Answer = self.0.call(check, call, json).await?;
         Ok(answer.cancelled)

@@ -1,5 +1,7 @@
 //! Listings: a page of one, or all of them as a stream.
 
+use std::collections::HashSet;
+
 use futures_core::Stream;
 use futures_util::{TryStreamExt, stream};
 use http::{Method, StatusCode};
@@ -56,7 +58,7 @@ pub(crate) fn absent_when_empty<'de, D: Deserializer<'de>>(
 enum Next {
     First,
     Behind(String),
-    /// The server has answered with the cursor that it was given, and would do so for ever.
+    /// The server has answered with a cursor that it was given before, and would do so for ever.
     Stuck,
     End,
 }
@@ -73,24 +75,24 @@ impl Filter {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        let pages = stream::try_unfold(Next::First, move |next| {
+        let start = (Next::First, HashSet::new());
+        let pages = stream::try_unfold(start, move |(next, mut cursors)| {
             let filter = self.clone();
             async move {
-                let (page, asked) = match next {
-                    Next::First => (filter.page(resource).await?, None),
-                    Next::Behind(cursor) => (filter.cursor(&cursor).page(resource).await?, Some(cursor)),
+                let Page { items, cursor } = match next {
+                    Next::First => filter.page(resource).await?,
+                    Next::Behind(cursor) => filter.cursor(&cursor).page(resource).await?,
                     Next::Stuck => {
                         return Err(Error::from(DecodeError::new(StatusCode::OK, Fault::SameCursor)));
                     }
                     Next::End => return Ok(None),
                 };
-                let Page { items, cursor } = page;
                 let next = match cursor {
-                    cursor @ Some(_) if cursor == asked => Next::Stuck,
-                    Some(cursor) => Next::Behind(cursor),
+                    Some(cursor) if cursors.insert(cursor.clone()) => Next::Behind(cursor),
+                    Some(_) => Next::Stuck,
                     None => Next::End,
                 };
-                Ok(Some((stream::iter(items.into_iter().map(Ok)), next)))
+                Ok(Some((stream::iter(items.into_iter().map(Ok)), (next, cursors))))
             }
         });
         Box::pin(pages.try_flatten())

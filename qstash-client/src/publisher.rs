@@ -3,16 +3,18 @@
 mod batches;
 mod pace;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, panic, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinSet;
 
 use crate::{
     Client, FailedMessage, Message, Published,
-    batch::BatchLimits,
+    batch::{BatchLimits, Results},
     client::Inner,
     publisher::{batches::Batches, pace::Pace},
+    trace,
 };
 
 /// Hands over any number of messages, in few calls and in little memory.
@@ -79,8 +81,8 @@ impl Publisher {
 
     /// Publishes or enqueues each message of a stream, and yields one result per message in the order of the messages.
     ///
-    /// The work is done while the result is polled, and nothing is lost when that stops for a while. Dropping it
-    /// abandons the calls under way.
+    /// Messages are taken only while the result is polled. Calls under way go on in between, so that a caller may take its
+    /// time over a receipt. Dropping the result gives them up; whether their messages were accepted is then unknown.
     ///
     /// One message that fails does not stop the others. It comes back in a [`FailedMessage`], with the deduplication id
     /// that it was sent with. A call that QStash turns away because of a rate limit does not fail: it is made again when
@@ -95,8 +97,17 @@ impl Publisher {
         let client = Client { inner: Arc::new(Inner { retry, ..Inner::clone(inner) }) };
         let pace = Pace::default();
         Batches::new(messages, client.clone(), self.limits, self.longest_wait)
-            .map(move |step| step.send(client.clone(), pace.clone()))
+            .map(move |step| beside(step.send(client.clone(), pace.clone())))
             .buffered(self.limits.in_flight)
             .flat_map(stream::iter)
     }
+}
+
+/// Works in a task of its own, which ends when this future is dropped. A call that is only polled between two receipts could
+/// run out of time although its answer is there.
+async fn beside(work: impl Future<Output = Results> + Send + 'static) -> Results {
+    let mut task = JoinSet::new();
+    task.spawn(trace::with_current_span(work));
+    let results = task.join_next().await.expect("one task is there");
+    results.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
 }

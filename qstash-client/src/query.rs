@@ -36,6 +36,11 @@ impl Query {
 
     /// Refuses a query that selects everything, and one whose list of ids would make the server ignore its filters.
     pub(crate) fn selects_something(&self, ids: &'static str) -> Result<(), InvalidInput> {
+        // The server takes commas for separators, and a list of nothing for no filter.
+        let is_nothing = |value: &str| value.chars().all(|c| c == ',' || c.is_whitespace());
+        if let Some((name, _)) = self.0.iter().find(|(_, value)| is_nothing(value)) {
+            return Err(InvalidInput::new("filter", format!("{name} has no value beside commas")));
+        }
         let mut filters = self.filters().filter(|name| *name != ids);
         match (self.has(ids), filters.next()) {
             (false, None) => Err(InvalidInput::new("filter", "without one, everything would be selected")),

@@ -61,16 +61,26 @@ impl Api {
     }
 }
 
+/// After which failures a call may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// After all: it does no harm when it is carried out twice.
+    Freely,
+    /// After those that leave no doubt that it was not carried out.
+    UnlessDone,
+    /// After those that leave no doubt that it did not even arrive.
+    UnlessArrived,
+}
+
 /// One call of the API, independent of the server that it will go to.
 #[derive(Clone)]
 pub(crate) struct Call {
-    method: Method,
+    pub(crate) method: Method,
     /// Path and query, to be appended to the base URL.
-    target: String,
+    pub(crate) target: String,
     headers: HeaderMap,
     body: Bytes,
-    /// Whether it does no harm when it arrives twice.
-    pub(crate) idempotent: bool,
+    pub(crate) repeat: Repeat,
     pub(crate) deduplication_id: Option<DeduplicationId>,
 }
 
@@ -83,7 +93,7 @@ impl Call {
             target,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            idempotent: true,
+            repeat: Repeat::Freely,
             deduplication_id: None,
         }
     }
@@ -97,7 +107,9 @@ impl Call {
         // All attempts are the same byte for byte, so their content is a deduplication id as well. A schedule is replaced
         // by itself.
         let options = &message.options;
-        call.idempotent = options.deduplication.is_some() || options.schedule_id.is_some();
+        if options.deduplication.is_none() && options.schedule_id.is_none() {
+            call.repeat = Repeat::UnlessDone;
+        }
         call.deduplication_id = match message.options.deduplication {
             Some(Deduplication::Id(id)) => Some(id),
             _ => None,
@@ -114,9 +126,14 @@ impl Call {
         }
     }
 
-    /// The same call, which must not be repeated once it may have arrived.
+    /// The same call, to be sent again after other failures.
+    pub(crate) fn repeat(self, repeat: Repeat) -> Self {
+        Self { repeat, ..self }
+    }
+
+    /// The same call, which must not be repeated once it may have arrived, whatever the answer.
     pub(crate) fn once(self) -> Self {
-        Self { idempotent: false, ..self }
+        self.repeat(Repeat::UnlessArrived)
     }
 
     pub(crate) fn query(mut self, query: &Query) -> Self {

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::Error;
+use crate::{Error, request::Repeat};
 
 /// How often and how soon the client repeats a failed call by itself.
 ///
 /// What it repeats is no setting, because a mistake there would enqueue messages twice:
 ///
-/// * what certainly did not reach the server, or was turned away by a rate limit: always;
+/// * what certainly did not reach the server: always;
+/// * what a rate limit turned away: unless it is a call that says of itself that it is never sent twice, such as the
+///   [rotation of keys](crate::SigningKeysHandle::rotate);
 /// * what may have been carried out, since no answer came or one with status 408 or 5xx: if doing it twice does no
 ///   harm, as for every publish that has not [opted out](crate::Message::without_deduplication) of deduplication;
 /// * anything else: never.
@@ -79,7 +81,12 @@ impl RetryPolicy {
 
     /// How long to wait before the call is repeated, if it is.
     pub(crate) fn decide(&self, failure: &Error, attempt: &Attempt) -> Option<Duration> {
-        let allowed = failure.is_retryable() && (attempt.idempotent || !failure.is_ambiguous());
+        let allowed = failure.is_retryable()
+            && match attempt.repeat {
+                Repeat::Freely => true,
+                Repeat::UnlessDone => !failure.is_ambiguous(),
+                Repeat::UnlessArrived => !failure.is_ambiguous() && failure.status().is_none(),
+            };
         let left = self.leaves_rate_limits && failure.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         if !allowed || left || attempt.repetitions >= self.retries {
             return None;
@@ -104,8 +111,7 @@ impl RetryPolicy {
 pub(crate) struct Attempt {
     /// How many repetitions came before it.
     pub(crate) repetitions: u32,
-    /// Whether the call does no harm when it arrives twice.
-    pub(crate) idempotent: bool,
+    pub(crate) repeat: Repeat,
     /// The time until the deadline of the call.
     pub(crate) time_left: Duration,
     /// A random number from 0 to 1.
@@ -114,12 +120,12 @@ pub(crate) struct Attempt {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, Duration, RetryPolicy};
+    use super::{Attempt, Duration, Repeat, RetryPolicy};
     use crate::{Error, TransportError};
 
     fn wait_after(repetitions: u32, jitter: f64, time_left: Duration) -> Option<Duration> {
         let failure: Error = TransportError::not_sent("refused").into();
-        let attempt = Attempt { repetitions, idempotent: false, time_left, jitter };
+        let attempt = Attempt { repetitions, repeat: Repeat::UnlessArrived, time_left, jitter };
         let policy = RetryPolicy::default().retries(u32::MAX);
         policy.decide(&failure, &attempt)
     }
@@ -145,7 +151,8 @@ mod tests {
     #[test]
     fn the_longest_times_do_not_overflow() {
         let failure: Error = TransportError::not_sent("refused").into();
-        let attempt = Attempt { repetitions: 0, idempotent: false, time_left: Duration::MAX, jitter: 1.0 };
+        let attempt =
+            Attempt { repetitions: 0, repeat: Repeat::Freely, time_left: Duration::MAX, jitter: 1.0 };
         let policy = RetryPolicy::default().first_wait(Duration::MAX).longest_wait(Duration::MAX);
         assert_eq!(policy.decide(&failure, &attempt), None);
     }

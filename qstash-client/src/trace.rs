@@ -1,10 +1,8 @@
 //! One span per call, with the feature `tracing`; nothing without it. Neither token nor body nor query gets in.
 
-use bytes::Bytes;
-use http::Request;
 use qstash_types::MessageId;
 
-use crate::Error;
+use crate::{Error, request::Call};
 
 #[cfg(feature = "tracing")]
 const NAME: &str = "qstash";
@@ -14,12 +12,11 @@ pub(crate) struct CallSpan(#[cfg(feature = "tracing")] tracing::Span);
 
 #[cfg(feature = "tracing")]
 impl CallSpan {
-    pub(crate) fn new(request: &Request<Bytes>, base_url: &str) -> Self {
-        let uri = request.uri().to_string();
-        let path = uri.strip_prefix(base_url).and_then(|path| path.strip_prefix("/v2/")).unwrap_or_default();
+    pub(crate) fn new(call: &Call) -> Self {
+        let path = call.target.strip_prefix("/v2/").unwrap_or_default();
         let span = tracing::info_span!(
             NAME,
-            method = %request.method(),
+            method = %call.method,
             resource = path.split(['/', '?']).next(),
             destination.host = destination_host(path),
             message_id = tracing::field::Empty,
@@ -50,7 +47,7 @@ impl CallSpan {
 #[cfg(not(feature = "tracing"))]
 #[expect(clippy::unused_self, reason = "the same calls as with the feature")]
 impl CallSpan {
-    pub(crate) fn new(_: &Request<Bytes>, _: &str) -> Self {
+    pub(crate) fn new(_: &Call) -> Self {
         Self()
     }
 
@@ -61,6 +58,17 @@ impl CallSpan {
     pub(crate) fn attempted(&self, _: u32) {}
     pub(crate) fn answered(&self, _: http::StatusCode) {}
     pub(crate) fn repeated(&self, _: &Error, _: std::time::Duration) {}
+}
+
+/// Takes the span of here along into a task.
+#[cfg(feature = "tracing")]
+pub(crate) fn with_current_span<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
+    tracing::Instrument::in_current_span(work)
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) fn with_current_span<F: Future>(work: F) -> F {
+    work
 }
 
 /// Notes the message that a call is about in the span around it.

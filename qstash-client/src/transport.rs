@@ -12,8 +12,9 @@ use crate::{TransportError, error::BoxError};
 /// Anything that turns a request into a response.
 pub(crate) type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, BoxError>;
 
-/// Longer answers are refused, so that a broken server cannot fill the memory.
-const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// Longer answers are refused, so that a broken server cannot fill the memory. One dead letter may have 27 MB: two bodies of
+/// 10 MB, in base64.
+const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 pub(crate) fn from_service<S>(service: S) -> Transport
 where
@@ -99,8 +100,7 @@ async fn send(
     let mut body = BytesMut::new();
     while let Some(chunk) = answer.chunk().await.map_err(failure)? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
-            let cause = format!("the answer is longer than {LONGEST_ANSWER} bytes");
-            return Err(TransportError::interrupted(cause));
+            return Err(TransportError::too_long(LONGEST_ANSWER));
         }
         body.extend_from_slice(&chunk);
     }

@@ -14,11 +14,11 @@ impl Client {
     /// ```
     /// use qstash_client::{Client, Message};
     ///
-    /// let client = Client::new("https://qstash.upstash.io", "secret")?;
+    /// let client = Client::new("http://127.0.0.1:8080", "secret")?;
     /// let url = client.webhook_url(Message::to("https://api.example.com/hook?a=1").retries(5).forward_all_headers())?;
     /// assert_eq!(
     ///     url,
-    ///     "https://qstash.upstash.io/v2/publish/https://api.example.com/hook?a=1\
+    ///     "http://127.0.0.1:8080/v2/publish/https://api.example.com/hook?a=1\
     ///      &upstash-header-forward=true&upstash-retries=5&qstash_token=secret",
     /// );
     /// # Ok::<_, Box<dyn std::error::Error>>(())

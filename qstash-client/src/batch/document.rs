@@ -11,7 +11,12 @@ use serde::{
 use serde_json::Value;
 
 use super::BatchLimits;
-use crate::{InvalidInput, Published, error::Fault, message::MessageParts, request::Call};
+use crate::{
+    InvalidInput, Published,
+    error::Fault,
+    message::MessageParts,
+    request::{Call, Repeat},
+};
 
 /// Messages that go into one call, and the body of that call as far as it is written.
 #[derive(Default)]
@@ -63,7 +68,7 @@ impl Batch {
         if self.messages.iter().all(|message| message.options.deduplication.is_some()) {
             call
         } else {
-            call.once()
+            call.repeat(Repeat::UnlessDone)
         }
     }
 }
@@ -131,9 +136,8 @@ pub(crate) fn answers(body: &[u8], expected: usize) -> Result<Vec<Answer>, Fault
 }
 
 fn answer(answer: Value) -> Answer {
-    if let Some(why) = answer.get("error").and_then(Value::as_str)
-        && answer.get("messageId").is_none()
-    {
+    let text = |field: &str| answer[field].as_str().filter(|text| !text.is_empty());
+    if let (Some(why), None) = (text("error"), text("messageId")) {
         return Answer::Refused(why.to_owned());
     }
     Published::read(answer).map_or_else(Answer::NotUnderstood, Answer::Accepted)

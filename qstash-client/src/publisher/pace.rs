@@ -31,11 +31,17 @@ impl Pace {
         let expected = batch.messages.len();
         self.wait().await;
         let start = Instant::now();
+        let mut may_be_done = false;
         loop {
-            let answers = client.call(call.clone(), |body| answers(body, expected)).await;
-            let Some(pause) = answers.as_ref().err().and_then(|error| pause(error, start.elapsed())) else {
-                return batch.results(answers);
+            let answer = client.call(call.clone(), |body| answers(body, expected)).await;
+            let error = match answer.map_err(|error| error.after_another(may_be_done)) {
+                Ok(answers) => return batch.results(Ok(answers)),
+                Err(error) => error,
             };
+            let Some(pause) = pause(&error, start.elapsed(), client.inner.timeout) else {
+                return batch.results(Err(error));
+            };
+            may_be_done = error.is_ambiguous();
             self.hold(pause);
             self.wait().await;
         }
@@ -58,13 +64,14 @@ impl Pace {
     }
 }
 
-/// How long to wait after a failure before the same call is made again; absent when it must not be.
-fn pause(error: &Error, since_start: Duration) -> Option<Duration> {
+/// How long to wait after a failure before the same call is made again, which may take as long as it is allowed to; absent
+/// when it must not be.
+fn pause(error: &Error, since_start: Duration, timeout: Duration) -> Option<Duration> {
     if error.status() != Some(StatusCode::TOO_MANY_REQUESTS) {
         return None;
     }
     let pause = error.retry_after().unwrap_or(Duration::from_secs(1)).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-    // An earlier attempt may have been accepted; QStash must still remember it when the call arrives again.
-    let remembered = since_start.saturating_add(pause) < DEDUPLICATION_WINDOW / 2;
-    (remembered || !error.is_ambiguous()).then_some(pause)
+    // An earlier attempt may have been accepted; QStash must still remember it when the last one of the next call arrives.
+    let is_remembered = since_start + pause + timeout < DEDUPLICATION_WINDOW;
+    (is_remembered || !error.is_ambiguous()).then_some(pause)
 }

@@ -133,6 +133,22 @@ async fn a_message_that_the_server_refuses_fails_alone_and_can_be_sent_again_und
 }
 
 #[tokio::test]
+async fn an_empty_field_beside_another_says_nothing() {
+    let server = Script::new([ok(
+        r#"[{"messageId":"","error":"full"},{"messageId":null,"error":"full"},{"messageId":"msg_1","error":""}]"#,
+    )]);
+    let outcome = server.client().batch((0..3).map(message)).await.unwrap();
+    let [Err(empty), Err(null), Ok(accepted)] = outcome.results() else {
+        panic!("{outcome:?}");
+    };
+    for refused in [empty, null] {
+        assert_eq!(refused.to_string(), "QStash refused the message: full");
+        assert!(!refused.is_ambiguous());
+    }
+    assert_eq!(accepted.message_id().as_str(), "msg_1");
+}
+
+#[tokio::test]
 async fn a_call_that_fails_gives_back_its_messages_with_the_ids_that_it_used() {
     let server =
         Script::new([interrupted(), ok(r#"[{"messageId":"a","deduplicated":true},{"messageId":"b"}]"#)]);

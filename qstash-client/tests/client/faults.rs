@@ -78,7 +78,9 @@ fn other_types(value: Value) -> Value {
 /// When a call is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repeated {
-    Always,
+    /// It was certainly not carried out.
+    IfRefused,
+    /// It may have been carried out.
     IfHarmless,
     Never,
 }
@@ -93,7 +95,7 @@ struct Case {
 const FAR: &str = "99999999999";
 
 fn cases() -> Vec<Case> {
-    use Repeated::{Always, IfHarmless, Never};
+    use Repeated::{IfHarmless, IfRefused, Never};
     let case = |fault, got, ambiguous, repeated| Case { fault, got, ambiguous, repeated };
     let limited = |headers| Fault::Refused("429 Too Many Requests", headers);
     let far = |header: &str| -> &'static str { format!("{header}: {FAR}\r\n").leak() };
@@ -104,9 +106,9 @@ fn cases() -> Vec<Case> {
         case(Fault::ClosedInTheHead, Got::NoAnswer, true, IfHarmless),
         case(Fault::ClosedInTheBody, Got::NoAnswer, true, IfHarmless),
         case(Fault::Dripping, Got::Success, false, Never),
-        case(limited(""), Got::Status(429), false, Always),
-        case(limited("retry-after: 0\r\n"), Got::Status(429), false, Always),
-        case(limited("burst-ratelimit-reset: 1\r\n"), Got::Status(429), false, Always),
+        case(limited(""), Got::Status(429), false, IfRefused),
+        case(limited("retry-after: 0\r\n"), Got::Status(429), false, IfRefused),
+        case(limited("burst-ratelimit-reset: 1\r\n"), Got::Status(429), false, IfRefused),
         case(limited(far("burst-ratelimit-reset")), Got::Status(429), false, Never),
         case(limited(far("ratelimit-limit: 1000\r\nratelimit-reset")), Got::Status(429), false, Never),
         case(
@@ -140,11 +142,12 @@ impl Case {
 
     /// How often a verb is sent that may be repeated once.
     fn calls_of(&self, verb: &Verb) -> usize {
-        match self.repeated {
-            Repeated::Always => 2,
-            Repeated::IfHarmless if verb.twice != Twice::Harmful => 2,
-            _ => 1,
-        }
+        let is_repeated = match self.repeated {
+            Repeated::IfRefused => verb.twice != Twice::Harmful,
+            Repeated::IfHarmless => matches!(verb.twice, Twice::Deduplicated | Twice::Harmless),
+            Repeated::Never => false,
+        };
+        1 + usize::from(is_repeated)
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use http::{Request, Response, StatusCode};
-use qstash_client::{Client, Error, Message, TransportError};
+use qstash_client::{Client, ClientBuilder, Error, Message, TransportError};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -58,10 +58,14 @@ impl Server {
         Self { state: Arc::default(), fault }
     }
 
-    fn client(&self) -> Client {
+    fn builder(&self) -> ClientBuilder {
         let server = self.clone();
         let transport = tower::service_fn(move |request| server.clone().serve(request));
-        Script::default().builder().transport(transport).build().unwrap()
+        Script::default().builder().transport(transport)
+    }
+
+    fn client(&self) -> Client {
+        self.builder().build().unwrap()
     }
 
     async fn serve(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -169,6 +173,48 @@ async fn no_message_is_taken_while_the_calls_under_way_are_full() {
     assert!(taken.load(Ordering::SeqCst) <= 40);
 }
 
+/// A server that answers its first call after a second, and every further one another second later. It counts what was
+/// begun and what was finished.
+fn slow(begun: &Arc<AtomicUsize>, finished: &Arc<AtomicUsize>) -> Client {
+    let (begun, finished) = (begun.clone(), finished.clone());
+    let transport = tower::service_fn(move |_: Request<Bytes>| {
+        let seconds = begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let finished = finished.clone();
+        async move {
+            for _ in 0..seconds {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            finished.fetch_add(1, Ordering::SeqCst);
+            ok(r#"[{"messageId":"msg_1"}]"#)
+        }
+    });
+    Script::default().builder().transport(transport).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_take_longer_over_a_receipt_than_a_call_may_take() {
+    let (begun, finished) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let client = slow(&begun, &finished);
+    let mut results = pin!(client.publisher().batch_messages(number(1)).publish(messages(20)));
+    while let Some(result) = results.next().await {
+        result.unwrap();
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+    assert_eq!((begun.load(Ordering::SeqCst), finished.load(Ordering::SeqCst)), (20, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_dropped_gives_up_its_calls_and_begins_no_other() {
+    let (begun, finished) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let publisher = slow(&begun, &finished).publisher().batch_messages(number(1)).in_flight(number(3));
+    let mut results = Box::pin(publisher.publish(messages(100)));
+    assert!(results.next().now_or_never().is_none());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(results);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((begun.load(Ordering::SeqCst), finished.load(Ordering::SeqCst)), (3, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_holds_back_every_call_until_it_is_over() {
     // Within the deadline of a call, and far beyond it.
@@ -205,6 +251,38 @@ async fn a_rate_limit_is_not_waited_for_when_qstash_may_have_forgotten_the_ids_b
     };
     assert!(failed.is_ambiguous() && failed.is_retryable());
     assert_eq!(server.sizes(), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_lost_answer_is_not_forgotten_when_rate_limits_follow_one_another() {
+    let server = Server::new(|call| match call {
+        0 => Fault::LostAnswer,
+        1 => Fault::Limited { seconds: 30 },
+        2 => Fault::Limited { seconds: 3600 },
+        _ => Fault::None,
+    });
+    let results: Vec<_> = server.client().publisher().publish(messages(1)).collect().await;
+    let [Err(failed)] = &results[..] else {
+        panic!("{results:?}");
+    };
+    assert!(failed.is_ambiguous() && failed.is_retryable());
+    assert_eq!(server.sizes(), [1, 1, 1], "a fourth call would come when the ids may be forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_answer_no_call_is_begun_that_may_end_when_the_ids_are_forgotten() {
+    let limited = |call| match call {
+        0 => Fault::LostAnswer,
+        1 => Fault::Limited { seconds: 280 },
+        _ => Fault::None,
+    };
+    for (timeout, calls) in [(200, 3), (500, 2)] {
+        let server = Server::new(limited);
+        let client = server.builder().timeout(Duration::from_secs(timeout)).build().unwrap();
+        let results: Vec<_> = client.publisher().publish(messages(1)).collect().await;
+        assert_eq!(results[0].is_ok(), calls == 3, "{results:?}");
+        assert_eq!(server.sizes().len(), calls);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,13 +123,20 @@ async fn a_plan_does_what_it_says_and_deletes_last() {
 }
 
 #[tokio::test]
-async fn a_plan_stops_at_the_first_failure() {
+async fn a_plan_stops_at_the_first_failure_and_may_be_applied_again() {
     let refused = status(412, r#"{"error":"quota maxSchedules exceeded"}"#);
-    let server = Script::new([ok("[]"), refused]);
+    let gone = status(404, r#"{"error":"schedule own-old not found"}"#);
+    let created = || ok(CREATED);
+    let there = json!([record("own-old")]).to_string().leak();
+    let server = Script::new([ok(there), created(), refused, created(), created(), gone]);
     let plan = plan(&server, [wanted("own-a"), wanted("own-b")]).await;
     let error = plan.apply().await.unwrap_err();
     assert_eq!(error.status().unwrap().as_u16(), 412);
-    assert_eq!(written(&server).len(), 1);
+    assert_eq!(written(&server).len(), 2, "what comes after the failure is left, and nothing is deleted");
+
+    plan.apply().await.unwrap();
+    let methods: Vec<_> = written(&server).into_iter().map(|(method, _)| method).collect();
+    assert_eq!(methods, [Method::POST, Method::POST, Method::POST, Method::POST, Method::DELETE]);
 }
 
 #[tokio::test]

@@ -151,6 +151,26 @@ async fn a_call_about_several_things_is_refused_when_it_names_none() {
 }
 
 #[tokio::test]
+async fn a_filter_of_commas_which_the_server_would_take_for_a_list_of_nothing_is_refused() {
+    let calls: &[Refused<&'static str>] = &calls! { client, commas:
+        client.messages().ids([commas]).cancel();
+        client.messages().ids(["msg_1", commas]).cancel();
+        client.messages().flow_control_key(commas).cancel();
+        client.messages().host(commas).cancel();
+        client.messages().path(commas).cancel();
+        client.dlq().ids([commas]).delete();
+        client.dlq().ids([commas]).retry(&MessageOptions::new());
+        client.dlq().message(commas).delete();
+        client.dlq().flow_control_key(commas).retry(&MessageOptions::new());
+    };
+    for commas in [",", ",,", ", ,"] {
+        for &call in calls {
+            assert_refused(call, commas, &format!("{commas:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_filter_that_would_have_no_effect_is_refused() {
     let calls: &[Refused<&'static str>] = &calls! { client, label:
         client.messages().label(label).cancel_all();

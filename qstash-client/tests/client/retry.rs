@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use qstash_client::{Error, Message, RetryPolicy};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::support::{Answer, Script, interrupted, not_sent, ok, status, values, with_headers};
 
@@ -173,6 +173,20 @@ async fn repetitions_end_before_the_deadline() {
     client.publish(message()).await.unwrap_err();
     assert!(start.elapsed() < 10 * SECOND);
     assert!((2..=4).contains(&server.requests().len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_sends_nothing_more() {
+    let server = Script::new((0..100).map(|_| not_sent()));
+    let policy = RetryPolicy::default().first_wait(SECOND);
+    let client = server.builder().retry(policy).build().unwrap();
+    let publish = client.publish(message());
+    assert!(timeout(SECOND / 10, publish).await.is_err(), "it waits before it repeats");
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(server.requests().len(), 1);
+
+    drop(client.publish(message()));
+    assert_eq!(server.requests().len(), 1, "it was never polled");
 }
 
 #[tokio::test(start_paused = true)]

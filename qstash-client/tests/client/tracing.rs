@@ -6,14 +6,20 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use futures_util::{StreamExt, stream};
 use qstash_client::{Message, RetryPolicy};
 use tracing::{
     Subscriber,
     field::{Field, Visit},
-    instrument::WithSubscriber,
+    instrument::{Instrument, WithSubscriber},
     span,
 };
-use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt, registry};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt},
+    registry,
+    registry::LookupSpan,
+};
 
 use crate::support::{Script, interrupted, ok, status};
 
@@ -112,4 +118,42 @@ async fn an_ipv6_host_is_kept_whole() {
     assert_eq!(spans[0].1["destination.host"], "[::1]");
     let spans = traced(&server, Message::to("http://[::1]/x")).await;
     assert_eq!(spans[0].1["destination.host"], "[::1]");
+}
+
+#[tokio::test]
+async fn the_base_url_does_not_get_in_the_way() {
+    let server = Script::default();
+    let recorder = Recorder::default();
+    let client = server.builder().base_url("HTTPS://Gateway.example/v20/qstash/").build().unwrap();
+    let message = Message::to("https://jobs.example.com/x").in_queue("emails");
+    let _ = client.publish(message).with_subscriber(registry().with(recorder.clone())).await;
+    let spans = recorder.0.lock().unwrap();
+    assert_eq!(spans[0].1["resource"], "enqueue");
+    assert_eq!(spans[0].1["destination.host"], "jobs.example.com");
+}
+
+/// Notes the span around each call.
+#[derive(Clone, Default)]
+struct Parents(Arc<Mutex<Vec<Option<&'static str>>>>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Parents {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+        if attributes.metadata().name() == "qstash" {
+            let parent = context.span(id).unwrap().parent().map(|parent| parent.name());
+            self.0.lock().unwrap().push(parent);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_a_publisher_stand_in_the_span_of_its_caller() {
+    let parents = Parents::default();
+    let guard = tracing::subscriber::set_default(registry().with(parents.clone()));
+    let server = Script::new([ok(r#"[{"messageId":"msg_1"}]"#)]);
+    let messages = stream::iter([Message::to("https://h")]);
+    let results = server.client().publisher().publish(messages).collect::<Vec<_>>();
+    let results = results.instrument(tracing::info_span!("caller")).await;
+    assert!(results[0].is_ok());
+    drop(guard);
+    assert_eq!(*parents.0.lock().unwrap(), [Some("caller")]);
 }

@@ -131,14 +131,27 @@ async fn garbage_and_half_an_answer_are_ambiguous() {
 }
 
 #[tokio::test]
-async fn an_answer_beyond_the_limit_is_refused() {
-    let body = vec![b' '; 17 * 1024 * 1024];
+async fn an_answer_beyond_the_limit_is_refused_and_not_asked_for_again() {
+    let body = vec![b' '; 65 * 1024 * 1024];
     let mut answer = http_answer("200 OK", "", "").into_bytes();
     answer.extend(body);
     let server = RawServer::start(answer).await;
-    let error = impatient(&server.url).publish(message()).await.unwrap_err();
+    let error = client(&server.url).dlq().list().await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)));
-    assert!(chain(&error).contains("longer than"), "{}", chain(&error));
+    assert_eq!(chain(&error), "the answer of QStash is too long: it has more than 67108864 bytes");
+    assert!(!error.is_retryable() && error.is_ambiguous());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_with_two_large_bodies_can_be_read() {
+    let body = "AAAA".repeat(10_000_000 / 3);
+    let letter = format!(
+        r#"{{"dlqId":"1-0","messageId":"m","url":"u","createdAt":1,"bodyBase64":"{body}","responseBodyBase64":"{body}"}}"#
+    );
+    let server = RawServer::start(http_answer("200 OK", "", &letter)).await;
+    let letter = client(&server.url).dead_letter("1-0").get().await.unwrap();
+    assert_eq!(letter.message.body.len() + letter.response_body.len(), 2 * 9_999_999);
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ pub(crate) enum Twice {
     Deduplicated,
     /// It changes nothing the second time.
     Harmless,
-    /// It must not happen.
+    /// It makes a second message: it must have been refused the first time.
+    Doubling,
+    /// It must not happen, whatever the answer was the first time.
     Harmful,
 }
 
@@ -99,11 +101,11 @@ macro_rules! verbs {
 pub(crate) fn all() -> Vec<Verb> {
     let publishing = verbs! { client:
         Deduplicated r#"{"messageId":"msg_1"}"# client.publish(message());
-        Harmful r#"{"messageId":"msg_1"}"# client.publish(message().without_deduplication());
+        Doubling r#"{"messageId":"msg_1"}"# client.publish(message().without_deduplication());
         Deduplicated r#"{"messageId":"msg_1"}"# client.publish(message().in_queue("q"));
         Deduplicated r#"{"messageId":"msg_1"}"# client.queue("q").enqueue(message());
         Deduplicated r#"[{"messageId":"msg_1"}]"# batch(client, message());
-        Harmful r#"[{"messageId":"msg_1"}]"# batch(client, message().without_deduplication());
+        Doubling r#"[{"messageId":"msg_1"}]"# batch(client, message().without_deduplication());
     };
     let others = verbs! { client:
         Harmless r#"{"messageId":"m","url":"u","createdAt":1}"# client.message("m").get();

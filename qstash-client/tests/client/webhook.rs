@@ -7,7 +7,8 @@ use qstash_client::{Client, Message, MessageOptions};
 use crate::support::Script;
 
 fn client() -> Client {
-    Client::new("https://gateway.example/qstash/", "a+token==").unwrap()
+    let builder = Script::default().builder().base_url("https://gateway.example/qstash/");
+    builder.token("a+token==").build().unwrap()
 }
 
 #[test]

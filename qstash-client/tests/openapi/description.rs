@@ -18,6 +18,8 @@ pub(crate) struct Operation {
     method: &'static str,
     path: &'static str,
     item: &'static Value,
+    /// The parameters of every operation at this path.
+    shared: &'static Value,
 }
 
 /// An answer that the description allows, with a value in each of its fields.
@@ -43,7 +45,8 @@ impl Description {
         for (path, methods) in object(&self.document["paths"]) {
             for (method, item) in object(methods).iter().filter(|(method, _)| *method != "parameters") {
                 let name = format!("{} {path}", method.to_uppercase());
-                operations.push(Operation { description: self, name, method, path, item });
+                let shared = &methods["parameters"];
+                operations.push(Operation { description: self, name, method, path, item, shared });
             }
         }
         operations.sort_by_key(|operation| operation.path.contains("{destination}"));
@@ -66,6 +69,12 @@ impl Description {
     /// Where the values stand in a document of this form: JSON pointers, with the first element for all of an array.
     pub(crate) fn fields(&self, schema: &Value) -> BTreeSet<String> {
         let schema = self.resolve(schema);
+        let composed = ["allOf", "anyOf"].map(|form| schema[form].is_array());
+        assert_eq!(
+            composed,
+            [false, false],
+            "this form is not understood, and its fields would be passed over"
+        );
         let below = |prefix: String, schema: &Value| {
             self.fields(schema).into_iter().map(move |field| format!("{prefix}{field}")).collect::<Vec<_>>()
         };
@@ -107,8 +116,8 @@ impl Operation {
 
     /// Places and names of the parameters.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let parameters = self.item["parameters"].as_array().into_iter().flatten();
-        let parameters = parameters.map(|parameter| self.description.resolve(parameter));
+        let parameters = [&self.item["parameters"], self.shared].into_iter().filter_map(Value::as_array);
+        let parameters = parameters.flatten().map(|parameter| self.description.resolve(parameter));
         parameters.map(|parameter| (parameter["in"].as_str().unwrap(), parameter["name"].as_str().unwrap()))
     }
 
