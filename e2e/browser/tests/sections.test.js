@@ -71,6 +71,9 @@ test("a dead letter is retried from its message", async (t) => {
   await retry.click();
   await page.getByText("Published once more as").waitFor();
   await retry.waitFor({ state: "detached" });
+  // The new message fails as the first one did, and takes its place.
+  await row(page, "Failed").waitFor();
+  await row(page, "Dead").waitFor();
   assert.equal((await server.call("GET", "/v2/dlq")).messages.length, 1);
 });
 
