@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_types::{Deduplication, DeduplicationId};
+use qstash_types::Deduplication;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -11,37 +11,36 @@ use super::Message;
 /// How long a message keeps its likes out, from the moment it was accepted.
 pub(super) const WINDOW: Duration = Duration::from_secs(10 * 60);
 
-/// What messages that count as the same have in common.
+/// What messages that count as the same have in common: a digest, which takes up less memory than what it is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) enum Fingerprint {
-    /// The id that its publisher gave; messages to several endpoints of a URL group differ in where they go.
-    Id(DeduplicationId, Option<String>),
-    Content([u8; 32]),
-}
+pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     pub(super) fn of(message: &Message, deduplication: Deduplication) -> Self {
+        let url = message.url.as_str().as_bytes();
         match deduplication {
             Deduplication::Id(id) => {
-                Self::Id(id, message.url_group.as_ref().map(|_| message.url.to_string()))
+                // Messages to several endpoints of a URL group differ in where they go.
+                let url = message.url_group.as_ref().map(|_| url);
+                digest([b"id", id.as_str().as_bytes()].into_iter().chain(url))
             }
-            Deduplication::ByContent => Self::Content(digest(message)),
+            Deduplication::ByContent => {
+                let headers = message.headers.iter();
+                let mut headers: Vec<_> =
+                    headers.map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]).collect();
+                headers.sort_unstable();
+                digest([b"content", url, &message.body].into_iter().chain(headers.into_iter().flatten()))
+            }
         }
     }
 }
 
-/// Hashes destination, headers and body, each behind its length, so that no two contents run together to the same text.
-fn digest(message: &Message) -> [u8; 32] {
-    let mut headers: Vec<_> =
-        message.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
-    headers.sort_unstable();
-    let parts = [message.url.as_str().as_bytes(), &message.body]
-        .into_iter()
-        .chain(headers.into_iter().flat_map(|(name, value)| [name, value]));
+/// Hashes each part behind its length, so that no two lists of parts run together to the same text.
+fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Fingerprint {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher.finalize().into()
+    Fingerprint(hasher.finalize().into())
 }
