@@ -18,7 +18,9 @@ use tracing_subscriber::{
 use super::options::LogFormat;
 
 pub(super) fn start(format: LogFormat, level: Level) {
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level);
+    // If nobody reads the log any more, the program goes on: to complain about that on stderr would end it.
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false);
+    let log = log.with_max_level(level);
     match format {
         LogFormat::Pretty => log.with_ansi(io::stderr().is_terminal()).event_format(Line).init(),
         LogFormat::Json => log.json().with_target(false).init(),
