@@ -98,7 +98,6 @@ impl fmt::Write for OneLine<'_, '_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use std::sync::{Arc, Mutex};
 

@@ -135,8 +135,8 @@ async fn of_an_answer_of_a_gibibyte_ten_mebibytes_are_read_and_its_status_counts
             read(&mut stream).await;
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n").await.unwrap();
             let mut written = 0;
-            while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {
-                written += 64 * 1024;
+            while stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {
+                written += 16 * 1024;
             }
             told.send(written).unwrap();
         }
