@@ -237,7 +237,8 @@ impl Service {
 
 /// What follows a resource. Letter case makes no difference where a verb stands, as in `/v2/queues/{name}/pause`.
 fn segments(resource: &str, rest: &str) -> Vec<String> {
-    if rest.is_empty() {
+    // A destination has none.
+    if rest.is_empty() || matches!(resource, "publish" | "enqueue") {
         return Vec::new();
     }
     let mut segments: Vec<_> = rest.split('/').map(text).collect();

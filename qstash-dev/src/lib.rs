@@ -56,7 +56,7 @@
 //! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
 //! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of headers and bodies, and so does
 //! the dead letter queue; the oldest go. Publishing is refused beyond 2,000,000 messages that wait or 4 GiB of their headers
-//! and bodies and those of schedules, and beyond 1,000,000 flow-control keys or 2 GiB of open deduplication windows. A
+//! and bodies and those of schedules, and beyond 1,000,000 flow-control keys or 8,000,000 open deduplication windows. A
 //! flow-control key that nobody uses, has paused or pinned is forgotten after an hour.
 //!
 //! # Durability

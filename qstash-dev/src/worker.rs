@@ -3,7 +3,7 @@
 mod handle;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     mem,
     sync::Arc,
     time::{Duration, Instant},
@@ -48,10 +48,10 @@ pub(crate) struct Worker {
     /// What the broker wants done, and is not done yet.
     effects: Vec<Effect>,
     /// Who waits for the answer to a call.
-    callers: HashMap<CallId, oneshot::Sender<Result<Answer, Refusal>>>,
+    callers: BTreeMap<CallId, oneshot::Sender<Result<Answer, Refusal>>>,
     calls: u64,
     deliveries: JoinSet<(AttemptId, Outcome)>,
-    attempts: HashMap<AttemptId, Attempt>,
+    attempts: BTreeMap<AttemptId, Attempt>,
     advances: VecDeque<Advance>,
     /// Who waits until nothing is left to do.
     settling: Vec<oneshot::Sender<()>>,
@@ -92,10 +92,10 @@ impl Worker {
             store,
             not_kept: None,
             effects: Vec::new(),
-            callers: HashMap::new(),
+            callers: BTreeMap::new(),
             calls: 0,
             deliveries: JoinSet::new(),
-            attempts: HashMap::new(),
+            attempts: BTreeMap::new(),
             advances: VecDeque::new(),
             settling: Vec::new(),
             watchers: Vec::new(),
@@ -190,7 +190,7 @@ impl Worker {
             }
         }
         if let Some(error) = &self.not_kept {
-            for (_, caller) in self.callers.drain() {
+            for caller in mem::take(&mut self.callers).into_values() {
                 // The caller may have hung up.
                 let _ = caller.send(Err(error.clone().into()));
             }

@@ -1,6 +1,5 @@
 //! What QStash says about a delivery in its headers.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
@@ -69,26 +68,31 @@ impl DeliveryHeaders {
     ///
     /// The number of earlier attempts goes out under both of its names, `Upstash-Retried` and `Upstash-Retries`.
     pub fn write(&self, headers: &mut HeaderMap) {
-        let mut put = |name: &HeaderName, value: Option<String>| {
-            // Ids and labels hold no control characters, so every text here is a header value.
-            if let Some(value) = value.and_then(|text| HeaderValue::from_maybe_shared(Bytes::from(text)).ok())
-            {
+        let mut put = |name: &HeaderName, value: Option<HeaderValue>| {
+            if let Some(value) = value {
                 headers.insert(name, value);
             }
         };
-        put(&header::MESSAGE_ID, self.message_id.as_ref().map(ToString::to_string));
-        put(&header::RETRIED, self.retried.map(|count| count.to_string()));
-        put(&MESSAGE_SETTINGS.retries, self.retried.map(|count| count.to_string()));
-        put(&header::MAX_RETRIES, self.max_retries.map(|count| count.to_string()));
-        put(&header::SCHEDULE_ID, self.schedule_id.as_ref().map(ToString::to_string));
-        put(&header::TOPIC_NAME, self.url_group.as_ref().map(ToString::to_string));
-        put(&header::CALLER_IP, self.caller_ip.clone());
-        put(&header::REGION, self.region.as_ref().map(ToString::to_string));
-        put(&MESSAGE_SETTINGS.retry_delay, self.retry_delay.as_ref().map(ToString::to_string));
-        put(&MESSAGE_SETTINGS.flow_control_key, self.flow_control.as_ref().map(|flow| flow.key.to_string()));
-        put(&MESSAGE_SETTINGS.flow_control_value, self.flow_control.as_ref().map(flow_control_in_force));
-        let labels = self.labels.iter().map(Label::as_str).collect::<Vec<_>>().join(",");
-        put(&header::LABEL, Some(labels).filter(|labels| !labels.is_empty()));
+        // Ids and labels hold no control characters, so every text here is a header value.
+        let text = |text: &str| HeaderValue::from_bytes(text.as_bytes()).ok();
+        let retried = self.retried.map(HeaderValue::from);
+        put(&header::MESSAGE_ID, self.message_id.as_ref().and_then(|id| text(id.as_str())));
+        put(&header::RETRIED, retried.clone());
+        put(&MESSAGE_SETTINGS.retries, retried);
+        put(&header::MAX_RETRIES, self.max_retries.map(HeaderValue::from));
+        put(&header::SCHEDULE_ID, self.schedule_id.as_ref().and_then(|id| text(id.as_str())));
+        put(&header::TOPIC_NAME, self.url_group.as_ref().and_then(|name| text(name.as_str())));
+        put(&header::CALLER_IP, self.caller_ip.as_deref().and_then(text));
+        put(&header::REGION, self.region.as_ref().and_then(|region| text(&region.to_string())));
+        put(&MESSAGE_SETTINGS.retry_delay, self.retry_delay.as_ref().and_then(|delay| text(delay.as_str())));
+        if let Some(flow_control) = &self.flow_control {
+            put(&MESSAGE_SETTINGS.flow_control_key, text(flow_control.key.as_str()));
+            put(&MESSAGE_SETTINGS.flow_control_value, text(&flow_control_in_force(flow_control)));
+        }
+        if !self.labels.is_empty() {
+            let labels = self.labels.iter().map(Label::as_str).collect::<Vec<_>>().join(",");
+            put(&header::LABEL, text(&labels));
+        }
     }
 }
 

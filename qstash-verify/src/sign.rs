@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 
@@ -81,14 +82,15 @@ impl Signer {
 
     /// Makes the value of the `Upstash-Signature` header from a description of the token.
     pub fn token(&self, token: &Token<'_>) -> String {
-        let header = segment(&Header { alg: Algorithm::HS256, typ: "JWT" });
-        let signed = format!("{header}.{}", segment(&token.claims()));
+        static HEADER: LazyLock<String> =
+            LazyLock::new(|| segment(&Header { alg: Algorithm::HS256, typ: "JWT" }));
+        let signed = [&**HEADER, &segment(&token.claims())].join(".");
         let mut mac = self.0.clone().chain_update(&signed).finalize().into_bytes();
         if token.defect == Some(Defect::Key) {
             // What another key would have made is as unpredictable as this.
             mac = Sha256::digest(mac);
         }
-        format!("{signed}.{}", base64url::encode(mac))
+        [signed, base64url::encode(mac)].join(".")
     }
 
     /// Makes the delivery that the token is described for: `POST`, its URL, its body, the `Upstash-Signature` header.

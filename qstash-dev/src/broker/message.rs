@@ -20,6 +20,8 @@ const DEFAULT_RETRIES: u32 = 3;
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A message as it was accepted. Nothing in here changes while it is being delivered.
+///
+/// A million of them may wait: what few messages have is in a box.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Message {
@@ -36,15 +38,15 @@ pub struct Message {
     /// How many attempts may follow the first one.
     pub max_retries: u32,
     /// The wait before a retry, unless it is the default backoff.
-    pub retry_delay: Option<RetryDelay>,
+    pub retry_delay: Option<Box<RetryDelay>>,
     /// The longest time that an attempt may take.
     pub timeout: Duration,
     /// The flow control that the message asks for.
-    pub flow_control: Option<FlowControl>,
+    pub flow_control: Option<Box<FlowControl>>,
     /// Labels to find the message by.
-    pub labels: Vec<Label>,
+    pub labels: Box<[Label]>,
     /// What reads of the API must not show.
-    pub redaction: Option<Redaction>,
+    pub redaction: Option<Box<Redaction>>,
     /// Whom to tell about every attempt.
     pub callback: Option<Box<CallbackTarget>>,
     /// Whom to tell when all attempts have failed.
@@ -82,8 +84,8 @@ impl Message {
                 Some(Start::After(delay)) => now + delay,
                 Some(Start::At(time)) => now.max(Millis::of(time)),
             },
-            labels: options.labels,
-            redaction: options.redaction,
+            labels: options.labels.into(),
+            redaction: options.redaction.map(Box::new),
             callback: options.callback.map(kept),
             failure_callback: options.failure_callback.map(kept),
             queue: options.queue,
@@ -112,7 +114,7 @@ impl Message {
         Self {
             max_retries: target.settings.retries.unwrap_or(self.max_retries),
             // The report holds what the source wants hidden.
-            redaction: self.redaction.clone().map(Redaction::and_body),
+            redaction: self.redaction.clone().map(|redaction| Box::new(redaction.and_body())),
             source: Some(self.id.clone()),
             ..Self::new(id, now, target.url.clone(), settings, Some(json), body, self.caller_ip)
         }
@@ -134,11 +136,11 @@ impl Message {
         options.settings.method = Some(self.method.clone());
         options.settings.timeout = Some(self.timeout);
         options.settings.retries = Some(self.max_retries);
-        options.settings.retry_delay.clone_from(&self.retry_delay);
-        options.settings.flow_control.clone_from(&self.flow_control);
+        options.settings.retry_delay = self.retry_delay.as_deref().cloned();
+        options.settings.flow_control = self.flow_control.as_deref().cloned();
         options.settings.forward = self.headers();
-        options.labels.clone_from(&self.labels);
-        options.redaction.clone_from(&self.redaction);
+        options.labels = self.labels.to_vec();
+        options.redaction = self.redaction.as_deref().cloned();
         options.callback = self.callback.as_deref().cloned();
         options.failure_callback = self.failure_callback.as_deref().cloned();
         options.queue.clone_from(&self.queue);
@@ -169,13 +171,13 @@ impl Message {
             headers: headers.iter().map(|(name, value)| (name.clone(), compact::value(value))).collect(),
             body,
             max_retries: settings.retries.unwrap_or(DEFAULT_RETRIES),
-            retry_delay: settings.retry_delay,
+            retry_delay: settings.retry_delay.map(Box::new),
             timeout: settings
                 .timeout
                 .filter(|timeout| !timeout.is_zero())
                 .map_or(LONGEST_ATTEMPT, |timeout| timeout.min(LONGEST_ATTEMPT)),
-            flow_control: settings.flow_control,
-            labels: Vec::new(),
+            flow_control: settings.flow_control.map(Box::new),
+            labels: Box::default(),
             redaction: None,
             callback: None,
             failure_callback: None,
@@ -206,11 +208,11 @@ impl Message {
         metadata.max_retries = Some(self.max_retries);
         metadata.caller_ip = Some(self.caller_ip.to_string());
         metadata.region = Some(Region::EuCentral1);
-        metadata.retry_delay.clone_from(&self.retry_delay);
+        metadata.retry_delay = self.retry_delay.as_deref().cloned();
         metadata.flow_control = flow_control;
         metadata.url_group.clone_from(&self.url_group);
         metadata.schedule_id.clone_from(&self.schedule_id);
-        metadata.labels.clone_from(&self.labels);
+        metadata.labels = self.labels.to_vec();
         metadata.write(&mut headers);
         headers
     }
@@ -238,7 +240,7 @@ impl Message {
             schedule_id: self.schedule_id.clone(),
             caller_ip: Some(self.caller_ip.to_string()),
             label: self.labels.first().cloned(),
-            labels: self.labels.clone(),
+            labels: self.labels.to_vec(),
             flow_control_key: self.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
             parallelism: limits.and_then(|limits| limits.parallelism),
             rate: limits.and_then(|limits| limits.rate),

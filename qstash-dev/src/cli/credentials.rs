@@ -15,12 +15,12 @@ pub(super) const NEXT_KEY: &str = "QSTASH_NEXT_SIGNING_KEY";
 /// What a server of one account starts with.
 pub(super) struct Credentials {
     pub(super) account: Account,
-    /// The variables that set a part of it.
+    /// The variables that set a part of it to something else than what is kept for this machine.
     pub(super) given: Vec<&'static str>,
 }
 
 impl Credentials {
-    /// Looks at the state folder only for what the environment does not set.
+    /// Makes something in the state folder only for what the environment does not set.
     pub(super) fn read(
         state: Option<&Path>,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -46,18 +46,38 @@ impl Credentials {
             (Some(_), None) => return Err(format!("{CURRENT_KEY} is set and {NEXT_KEY} is not")),
             (None, Some(_)) => return Err(format!("{NEXT_KEY} is set and {CURRENT_KEY} is not")),
         };
-        let mut account = match (token, keys) {
-            (Some(token), Some(keys)) => Account::new(token, keys),
+        let folder = state.map_or_else(|| state::folder(&variable), |folder| Ok(folder.to_owned()));
+        let (mut account, own) = match (token, keys) {
+            (Some(token), Some(keys)) => {
+                let own = folder.ok().and_then(|folder| state::kept(&folder));
+                (Account::new(token, keys), own)
+            }
             (token, keys) => {
-                let folder =
-                    state.map_or_else(|| state::folder(&variable), |folder| Ok(folder.to_owned()))?;
-                let own = state::account(&folder)?;
-                Account::new(token.unwrap_or(own.token), keys.unwrap_or(own.signing_keys))
+                let own = state::account(&folder?)?;
+                let account = Account::new(
+                    token.unwrap_or_else(|| own.token.clone()),
+                    keys.unwrap_or_else(|| own.signing_keys.clone()),
+                );
+                (account, Some(own))
             }
         };
         if let Some(token) = read_only_token {
             account.read_only_token = token;
         }
+        // Whoever has sourced the lines that were printed gets all of them again: they may be on their way into the same file.
+        if let Some(own) = own {
+            given.retain(|name| setting(&account, name) != setting(&own, name));
+        }
         Ok(Self { account, given })
+    }
+}
+
+/// What a variable sets.
+fn setting<'a>(account: &'a Account, name: &str) -> &'a str {
+    match name {
+        TOKEN => &account.token,
+        READ_ONLY_TOKEN => &account.read_only_token,
+        CURRENT_KEY => account.signing_keys.current.expose(),
+        _ => account.signing_keys.next.expose(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod introduction;
+mod log;
 mod options;
 mod signals;
 mod state;
@@ -9,7 +10,7 @@ mod state;
 use std::{
     env,
     error::Error,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     iter,
     process::ExitCode,
     time::Duration,
@@ -20,7 +21,7 @@ use tracing::{info, warn};
 
 use self::{
     credentials::Credentials,
-    options::{Command, LogFormat, Mode, Options},
+    options::{Command, Mode, Options},
     signals::Interruptions,
 };
 
@@ -51,7 +52,7 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 #[tokio::main(flavor = "current_thread")]
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
-    start_log(options);
+    log::start(options.log_format, options.log_level);
     // Before anybody is told that the server is there, and may want to stop it.
     let mut interruptions = Interruptions::listen()?;
     let server = match options.mode {
@@ -84,18 +85,6 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         () = interruptions.next() => broken_off,
         () = tokio::time::sleep(LONGEST_END) => broken_off,
-    }
-}
-
-fn start_log(options: &Options) {
-    let log = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_max_level(options.log_level)
-        .with_target(false);
-    match options.log_format {
-        LogFormat::Pretty => log.init(),
-        LogFormat::Json => log.json().init(),
     }
 }
 

@@ -36,6 +36,11 @@ pub(super) fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Path
         .ok_or_else(|| "there is no state folder; --state names one".to_owned())
 }
 
+/// What is kept in a folder, if that is anything of use.
+pub(super) fn kept(folder: &Path) -> Option<Account> {
+    read(&fs::read(folder.join(FILE)).ok()?)
+}
+
 /// Reads what is kept in a folder, or makes it if nothing is.
 pub(super) fn account(folder: &Path) -> Result<Account, String> {
     let path = folder.join(FILE);

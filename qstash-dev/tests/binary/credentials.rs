@@ -109,6 +109,20 @@ fn a_machine_has_one_token_and_one_pair_of_keys_for_its_owner_alone() {
 }
 
 #[test]
+fn whoever_has_sourced_what_was_printed_gets_it_again() {
+    let home = Folder::new();
+    let first = start(&home, &[], LINES);
+    let sourced: Vec<_> = SECRETS.iter().map(|&name| (name, first.exported[name].as_str())).collect();
+    let again = start(&home, &sourced, LINES);
+    assert!(SECRETS.iter().all(|name| first.exported[*name] == again.exported[*name]));
+
+    let mixed = [TOKEN, sourced[2], sourced[3]];
+    let mixed = start(&home, &mixed, 4);
+    assert_eq!(mixed.exported["QSTASH_CURRENT_SIGNING_KEY"], first.exported["QSTASH_CURRENT_SIGNING_KEY"]);
+    assert!(!mixed.exported.contains_key(TOKEN.0));
+}
+
+#[test]
 fn with_a_data_folder_a_rotation_outlives_the_program() {
     let (home, data) = (Folder::new(), Folder::new());
     let arguments = ["--port", "0", "--data", data.path().to_str().unwrap()];

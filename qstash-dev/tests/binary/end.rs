@@ -49,3 +49,17 @@ fn a_second_interruption_ends_it_at_once() {
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.ends_with("qstash-dev: attempts in flight were broken off\n"), "{stderr}");
 }
+
+#[test]
+fn it_goes_on_when_nobody_reads_its_log_any_more() {
+    for format in ["pretty", "json"] {
+        let arguments = ["--port", "0", "--log-format", format];
+        let mut running = Running::start(program(&Folder::new(), &arguments, &[]), 6);
+        running.leave_log();
+        for _ in 0..2 {
+            let publish = "POST /v2/publish/http://127.0.0.1:9/?upstash-delay=1h";
+            let answer = running.call(publish, &running.exported["QSTASH_TOKEN"]);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        }
+    }
+}

@@ -123,6 +123,11 @@ impl Running {
         answer
     }
 
+    /// Reads the log no longer, as a pager does that was left.
+    pub(crate) fn leave_log(&mut self) {
+        self.child.stderr = None;
+    }
+
     /// Presses Ctrl-C.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {

@@ -10,6 +10,7 @@ mod deliver;
 mod destination;
 mod ending;
 mod faults;
+mod hostile;
 mod isolation;
 mod outgoing;
 mod page;

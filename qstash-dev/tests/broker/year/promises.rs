@@ -52,7 +52,7 @@ impl Year {
         if let Some(source) = &source {
             *self.reports.entry(source.clone()).or_default() += 1;
         }
-        if let Some(FlowControl { key, limits }) = &message.flow_control {
+        if let Some(FlowControl { key, limits }) = message.flow_control.as_deref() {
             let flow = self.flows.entry(key.to_string()).or_default();
             if !flow.has_pinned_parallelism {
                 flow.limits.parallelism = limits.parallelism;
