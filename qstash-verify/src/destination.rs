@@ -1,12 +1,14 @@
 //! Which URL a token must have been signed for.
 
+use std::fmt;
+
 use crate::{
     BuildError, Diagnosis, VerifyError, target,
     url::{self, Origin, Url},
 };
 
 /// What the subject of a token is compared with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Destination {
     /// Where the request went: its path and query, behind a base.
     Request(Base),
@@ -72,7 +74,7 @@ impl Destination {
             Self::Any => Ok(()),
             Self::Exact(url) if url == subject => Ok(()),
             Self::Request(base) if base.matches(subject, request) => Ok(()),
-            Self::Exact(url) => mismatch(url.clone()),
+            Self::Exact(url) => mismatch(url::readable(url)),
             Self::Request(base) => mismatch(base.text.clone() + &target::readable(request)),
         }
     }
@@ -102,8 +104,11 @@ impl Base {
         if !request.starts_with(['/', '?']) {
             return false;
         }
-        // The usual case: nobody respelled anything.
-        if self.origin.is_some() && subject.strip_prefix(&self.text) == Some(request) {
+        // The usual case: nobody respelled anything. A fragment belongs to the subject alone.
+        if self.origin.is_some()
+            && subject.strip_prefix(&self.text) == Some(request)
+            && !request.contains('#')
+        {
             return true;
         }
         let Some(subject) = Url::parse(subject) else { return false };
@@ -149,6 +154,17 @@ fn without_last_slash(target: &str) -> (&str, Option<&str>) {
     match target.split_once('?') {
         Some((path, query)) => (path.trim_end_matches('/'), Some(query)),
         None => (target.trim_end_matches('/'), None),
+    }
+}
+
+impl fmt::Debug for Destination {
+    /// Leaves out what may be a secret in an exact URL, as everything does that shows URLs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(base) => base.fmt(f),
+            Self::Exact(url) => f.debug_tuple("Exact").field(&url::readable(url)).finish(),
+            Self::Any => f.write_str("Any"),
+        }
     }
 }
 

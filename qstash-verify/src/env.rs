@@ -42,15 +42,16 @@ impl KeySet {
             match Pair::read(&var, &format!("{}_", region.variable_prefix()))? {
                 Pair::Both(keys) => regions.push((*region, keys)),
                 Pair::Neither => {}
-                Pair::Lacks(variable) => {
-                    warnings
-                        .push(format!("{variable} is not set, so the other key of its region is ignored"));
-                }
+                Pair::Lacks(variable) => warnings.push(half_a_pair(&variable)),
             }
         }
         let everyone = match Pair::read(&var, "")? {
             Pair::Both(keys) => KeySet::new(keys),
             Pair::Neither if !regions.is_empty() => KeySet::new::<String>([]),
+            Pair::Lacks(variable) if !regions.is_empty() => {
+                warnings.push(half_a_pair(&variable));
+                KeySet::new::<String>([])
+            }
             Pair::Neither => return Err(EnvError::Missing { variable: "QSTASH_CURRENT_SIGNING_KEY".into() }),
             Pair::Lacks(variable) => return Err(EnvError::Missing { variable }),
         };
@@ -116,6 +117,10 @@ impl Verifier {
 
 fn env(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
+}
+
+fn half_a_pair(missing: &str) -> String {
+    format!("{missing} is not set, so the other key of its pair is ignored")
 }
 
 /// The current and the next key of everyone or of a region.

@@ -1,12 +1,9 @@
 //! The layouts in which programs write JSON, for guessing what a document looked like before it was written again.
 
-/// The document in every layout that is usual, with and without a newline at its end. Strings, numbers and the order of
-/// members stay as they are; bytes that are no JSON come out as some other bytes.
+/// The document in every layout that is usual, without a newline at its end. Strings, numbers and the order of members
+/// stay as they are; bytes that are no JSON come out as some other bytes.
 pub(crate) fn respelled(document: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    LAYOUTS.into_iter().filter_map(|layout| layout.write(document)).flat_map(|text| {
-        let with_newline = [&text[..], b"\n"].concat();
-        [text, with_newline]
-    })
+    LAYOUTS.into_iter().filter_map(|layout| layout.write(document))
 }
 
 struct Layout {
@@ -24,15 +21,21 @@ const LAYOUTS: [Layout; 4] = [
     Layout { after_colon: b" ", after_comma: b"", indent: Some(4) },
 ];
 
-/// With indentation, what is nested deeper than this would grow out of proportion.
-const MAX_DEPTH: usize = 64;
+/// A document that indentation makes longer than so many times, and longer than this, is none that anybody sends: it is
+/// nested without end, or no JSON.
+const MAX_GROWTH: usize = 8;
+const MAX_SMALL: usize = 64 * 1024;
 
 impl Layout {
     fn write(&self, document: &[u8]) -> Option<Vec<u8>> {
+        let longest = document.len().saturating_mul(MAX_GROWTH).max(MAX_SMALL);
         let mut out = Vec::with_capacity(document.len());
         let mut depth = 0_usize;
         let mut rest = document.trim_ascii();
         while let Some((&byte, tail)) = rest.split_first() {
+            if out.len() > longest {
+                return None;
+            }
             rest = tail.trim_ascii_start();
             match byte {
                 b'"' => {
@@ -45,20 +48,20 @@ impl Layout {
                     out.push(byte);
                     depth += 1;
                     if !rest.starts_with(b"}") && !rest.starts_with(b"]") {
-                        self.new_line(depth, &mut out)?;
+                        self.new_line(depth, &mut out);
                     }
                 }
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);
                     if !out.ends_with(b"{") && !out.ends_with(b"[") {
-                        self.new_line(depth, &mut out)?;
+                        self.new_line(depth, &mut out);
                     }
                     out.push(byte);
                 }
                 b',' => {
                     out.push(byte);
                     out.extend_from_slice(self.after_comma);
-                    self.new_line(depth, &mut out)?;
+                    self.new_line(depth, &mut out);
                 }
                 b':' => {
                     out.push(byte);
@@ -70,15 +73,11 @@ impl Layout {
         Some(out)
     }
 
-    fn new_line(&self, depth: usize, out: &mut Vec<u8>) -> Option<()> {
+    fn new_line(&self, depth: usize, out: &mut Vec<u8>) {
         if let Some(indent) = self.indent {
-            if depth > MAX_DEPTH {
-                return None;
-            }
             out.push(b'\n');
             out.resize(out.len() + indent * depth, b' ');
         }
-        Some(())
     }
 }
 

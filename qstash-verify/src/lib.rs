@@ -26,6 +26,7 @@
 //! | the signatures | **all** values of the `Upstash-Signature` header, as bytes |
 //! | path and query | as they arrived: not decoded, not normalised, with what a nested router has stripped |
 //! | the body | the bytes of the wire: not decompressed, not decoded as text, not parsed and written again |
+//! | the region | the `Upstash-Region` header, by [`Presented::region`], if there are keys [for a region](KeySet::region) |
 //! | the time | [`Verifier::now`], or any other in tests |
 //!
 //! A refusal is answered with [`VerifyError::status`] and [`VerifyError::public_text`], and QStash tries again. What the

@@ -44,21 +44,31 @@ impl Verifier {
     /// Anybody can present an unknown key. Hence there is one fetch per interval, whether it succeeds or not, and nobody
     /// but the first waits for it: the others are refused as before, and QStash tries again.
     ///
+    /// The whole set is replaced. Where there are keys for regions or retired ones, let the future yield a [`KeySet`] that
+    /// has them too.
+    ///
     /// # Middlewares
     ///
     /// `VerifySignature` of `qstash-axum` and `qstash-actix` shares its keys with every clone of the verifier, so
     /// a function around it can see to them. Call it from `middleware::from_fn`, which both frameworks have, outside of
-    /// `VerifySignature`, and then go on with the request:
+    /// `VerifySignature`, and then go on with the request. Servers drop a request whose sender hangs up, and a stranger
+    /// must not end the fetch for everybody in this way: give it a task of its own.
     ///
     /// ```
     /// # use qstash_verify::{Presented, SigningKeys, Verifier, VerifyError};
     /// # async fn fetch_keys() -> Result<SigningKeys, Box<dyn std::error::Error + Send + Sync>> { Err("offline".into()) }
+    /// # mod tokio {
+    /// #     pub async fn spawn<F: Future + Send + 'static>(task: F) -> Result<F::Output, std::convert::Infallible>
+    /// #     where F::Output: Send + 'static { Ok(task.await) }
+    /// # }
     /// async fn see_to_keys(verifier: &Verifier, headers: &http::HeaderMap) {
     ///     let signatures = headers.get_all("upstash-signature").iter().map(|value| value.as_bytes());
     ///     let region = headers.get("upstash-region").map(|value| value.as_bytes());
     ///     let request = Presented::new(signatures, "").region(region); // the key comes before the path
     ///     if verifier.authenticate(&request, verifier.now()).err() == Some(VerifyError::UnknownKey) {
-    ///         let _ = verifier.refresh_keys(verifier.now(), fetch_keys()).await;
+    ///         let verifier = verifier.clone();
+    ///         let fetch = async move { verifier.refresh_keys(verifier.now(), fetch_keys()).await };
+    ///         let _ = tokio::spawn(fetch).await;
     ///     }
     /// }
     /// # fn assert_send(_: impl Send) {}

@@ -73,12 +73,15 @@ pub(crate) fn is_plain(part: &str) -> bool {
     !part.contains(|c: char| matches!(c, '?' | '#' | '\\') || c.is_whitespace() || c.is_control())
 }
 
-/// A URL for a log: in one line, without user information and without the parameters of QStash.
+/// A URL for a log: in one line, without user information and without the parameters of QStash. Otherwise as it is
+/// written, since a person compares it; and whatever it is, since a subject need not be a URL.
 pub(crate) fn readable(url: &str) -> String {
-    match Url::parse(url) {
-        Some(url) => format!("{}{}", url.origin, target::readable(url.target)),
-        None => url.escape_debug().to_string(),
-    }
+    let is_scheme = |text: &str| !text.contains(['/', '?', '#', '@']);
+    let scheme = url.find("://").filter(|end| is_scheme(&url[..*end])).map_or(0, |end| end + "://".len());
+    let (scheme, rest) = url.split_at(scheme);
+    let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{}{}{}", scheme.escape_debug(), host.escape_debug(), target::readable(target))
 }
 
 impl Origin {

@@ -10,6 +10,7 @@ mod limits;
 mod outcomes;
 mod receiver;
 mod refusals;
+mod rotation;
 mod scripted_body;
 mod shared;
 mod vectors;

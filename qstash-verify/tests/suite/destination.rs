@@ -113,6 +113,7 @@ fn path_and_query_are_those_of_the_request() {
             ("https://h/a?x", "/a?x="),
             ("https://h/a?x=1", "/a%3Fx=1"),
             ("https://h/a", "/a#top"),
+            ("https://h/a#top", "/a#top"),
         ],
     );
 }

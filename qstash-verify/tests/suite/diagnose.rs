@@ -134,6 +134,9 @@ fn a_wrong_clock_says_by_how_much() {
     assert!(ahead.to_string().contains("3600s"), "{ahead}");
     let behind = diagnose(claims_with("nbf", ISSUED), ISSUED - 42);
     assert_eq!(behind, Diagnosis::ClockBehind { by: Duration::from_secs(42) });
+    let mut absurd = claims_with("exp", -1e300);
+    absurd["iat"] = json!(-1e301);
+    assert_eq!(diagnose(absurd, ISSUED), Diagnosis::ClockAhead { by: Duration::MAX });
 }
 
 #[test]
@@ -203,7 +206,9 @@ fn other_changes_of_a_body_are_told_apart_as_far_as_they_can_be() {
 
 #[test]
 fn odd_bodies_cost_little() {
-    for odd in ["[".repeat(1_000_000), "{\"a\":".repeat(150_000), ",".repeat(1_000_000), "\"\\".repeat(1000)]
+    let wide = "[".repeat(60) + &",".repeat(1_000_000);
+    for odd in
+        [wide, "[".repeat(1_000_000), "{\"a\":".repeat(150_000), ",".repeat(1_000_000), "\"\\".repeat(1000)]
     {
         assert_eq!(of_body("{}", &odd, None), Some(Diagnosis::Altered));
     }

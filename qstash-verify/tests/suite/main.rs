@@ -7,6 +7,7 @@ mod differential;
 mod env;
 mod errors;
 mod outcome;
+mod policy;
 mod properties;
 mod refresh;
 mod refusal;

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::support::{
-    CURRENT, HEADER, ISSUED, NEXT, at, claims, keys, lenient, segment, signed, token, token_of,
+    CURRENT, HEADER, ISSUED, NEXT, at, claims, claims_with, keys, lenient, segment, signed, token, token_of,
 };
 
 fn verify(token: &[u8], body: &[u8]) -> Result<Verified, VerifyError> {
@@ -190,6 +190,109 @@ proptest! {
         let (now, tolerance) = (Duration::from_secs(now).as_secs_f64(), f64::from(tolerance));
         prop_assert_eq!(result.is_ok(), now < exp + tolerance && now >= nbf - tolerance);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn urls_that_count_as_one_are_one_to_every_reader(signed in target(), requested in target(), is_call: bool) {
+        // Two random targets hardly ever mean the same.
+        let requested = if is_call { respelled(&signed) } else { requested };
+        let verifier = Verifier::builder(keys()).origin("https://h").build().unwrap();
+        let is_good = |subject: &str| {
+            let token = token(&claims_with("sub", subject));
+            verifier.verify(&Presented::new([token.as_bytes()], &requested), "", at(ISSUED)).is_ok()
+        };
+        let accepted = is_good(&format!("https://h{signed}"));
+        prop_assert_eq!(accepted, is_good(&format!("HTTPS://H:443{signed}#end")), "{} as {}", signed, requested);
+        if accepted {
+            prop_assert_eq!(meaning(&signed), meaning(&requested), "{} as {}", signed, requested);
+        }
+        if is_call {
+            prop_assert!(accepted, "{signed} as {requested}");
+        }
+    }
+}
+
+/// Path and query of what a router can misunderstand.
+fn target() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "/",
+        "/",
+        ".",
+        "..",
+        "%2e",
+        "%2E",
+        "%2f",
+        "%5c",
+        "%25",
+        "%",
+        "a",
+        "%61",
+        "A",
+        "\u{fc}",
+        "%c3%bc",
+        "\\",
+        "@",
+        ":",
+        " ",
+        ";",
+        "+",
+        "&",
+        "=",
+        "upstash-a=1&",
+        "&qstash_token=1",
+        "upstash",
+        "%75pstash-b",
+    ];
+    let text = |len| vec(prop::sample::select(PIECES), 0..len).prop_map(|pieces| pieces.concat());
+    (text(8), prop::option::of(text(5))).prop_map(|(path, query)| {
+        format!("/{path}{}", query.map_or_else(String::new, |query| format!("?{query}")))
+    })
+}
+
+/// The target as a careful proxy would pass it on.
+fn respelled(target: &str) -> String {
+    let legal = |c: char| match c {
+        '\u{fc}' => "%C3%BC".to_owned(),
+        '\\' => "%5C".to_owned(),
+        ' ' => "%20".to_owned(),
+        other => other.to_string(),
+    };
+    target.chars().map(legal).collect::<String>().replace("%c3%bc", "%C3%BC")
+}
+
+/// What a target says, by a simpler reading than ours: the segments of the path, which of them are dots, and the query.
+fn meaning(target: &str) -> [Vec<Vec<u8>>; 2] {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let segment = |text: &str| match text {
+        "." | ".." => format!("a step: {text}").into_bytes(),
+        _ => decoded(text),
+    };
+    let is_own = |pair: &&str| {
+        !["qstash_token", "upstash-"].iter().any(|own| decoded(pair).starts_with(own.as_bytes()))
+    };
+    let mut query: Vec<_> = query.split('&').filter(is_own).map(decoded).collect();
+    if query.iter().all(Vec::is_empty) && query.len() < 2 {
+        query.clear();
+    }
+    [path.split('/').map(segment).collect(), query]
+}
+
+/// Undoes all escapes.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut out = Vec::new();
+    while let [byte, tail @ ..] = rest {
+        let digits =
+            tail.get(..2).and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        match digits.filter(|_| *byte == b'%') {
+            Some(escaped) => (out.push(escaped), rest = &tail[2..]),
+            None => (out.push(*byte), rest = tail),
+        };
+    }
+    out
 }
 
 /// A piece of JSON to put in, or nothing for a character to take out.

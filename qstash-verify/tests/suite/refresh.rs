@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     future::{Future, pending, ready},
     pin::pin,
+    sync::atomic::{AtomicU32, Ordering},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -110,6 +111,25 @@ fn nobody_waits_for_the_fetch_of_another() {
     assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let second = async { panic!("a second fetch") as Result<KeySet, Error> };
     assert_eq!(now_or_never(clone.refresh_keys(at(1), second)).unwrap(), Refresh::NotDue);
+}
+
+#[test]
+fn of_many_that_miss_a_key_at_once_one_fetches() {
+    let verifier = lenient().build().unwrap();
+    let asked = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let fetch = async {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    Ok::<_, BuildError>(pair("sig_third", "sig_fourth"))
+                };
+                now_or_never(verifier.refresh_keys(at(7), fetch)).unwrap();
+            });
+        }
+    });
+    assert_eq!(asked.into_inner(), 1);
+    assert_eq!(verify(&verifier, &token_by("sig_third")).unwrap().key(), "current");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which keys may sign, and how they change.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use qstash_verify::{BuildError, KeySet, Presented, Region, SigningKeys, Verifier, VerifyError};
 
@@ -57,6 +59,30 @@ fn a_request_that_is_being_read_survives_the_replacement() {
     verifier.replace_keys(SigningKeys::new(key("sig_a"), key("sig_b"))).unwrap();
     unread.push(Bytes::new()).unwrap();
     assert_eq!(unread.finish().unwrap().key(), "current");
+}
+
+#[test]
+fn no_request_is_refused_while_keys_are_replaced() {
+    let verifier = lenient().build().unwrap();
+    let (before, after) = (keys(), KeySet::from(SigningKeys::new(key(NEXT), key("sig_newest"))));
+    let (kept, unknown) = (token_by(NEXT), token_by("sig_of_nobody"));
+    let readers = AtomicUsize::new(2);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    let label = verify(&verifier, &kept).unwrap().key().to_owned();
+                    assert!(label == "next" || label == "current", "{label}");
+                    assert_eq!(verify(&verifier, &unknown).unwrap_err(), VerifyError::UnknownKey);
+                }
+                readers.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        while readers.load(Ordering::Relaxed) > 0 {
+            verifier.replace_keys(after.clone()).unwrap();
+            verifier.replace_keys(before.clone()).unwrap();
+        }
+    });
 }
 
 #[test]

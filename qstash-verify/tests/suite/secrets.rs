@@ -53,7 +53,10 @@ fn key() -> SigningKey {
 }
 
 fn token() -> String {
-    let subject = format!("https://user:{API_TOKEN}@api.example.com/hook?qstash_token={API_TOKEN}&a=1");
+    token_for(&format!("https://user:{API_TOKEN}@api.example.com/hook?qstash_token={API_TOKEN}&a=1"))
+}
+
+fn token_for(subject: &str) -> String {
     signed(KEY, &format!("{}.{}", segment(HEADER), segment(claims_with("sub", subject).to_string())))
 }
 
@@ -67,6 +70,8 @@ fn verify_types(printed: &mut Printed) {
     };
     let lenient = || Verifier::builder(keys()).any_destination();
     let strict = Verifier::builder(keys()).origin("https://other.example.com").build().unwrap();
+    let secret_url = format!("https://user:{API_TOKEN}@h/?qstash_token={API_TOKEN}#x");
+    let exact = || Verifier::builder(keys()).exact_url(&secret_url);
     let verifier = lenient().build().unwrap();
     let token = token();
     let target = format!("/hook?qstash_token={API_TOKEN}");
@@ -80,6 +85,9 @@ fn verify_types(printed: &mut Printed) {
     printed.debug("VerifierBuilder", &lenient());
     printed.debug("Verifier", &verifier);
     printed.debug("Verifier", &strict);
+    printed.debug("VerifierBuilder", &exact());
+    let exact = exact().build().unwrap();
+    printed.debug("Verifier", &exact);
     printed.debug("Presented", &request);
     printed.debug("Unread", &unread());
     printed.debug("Claims", proven.claims());
@@ -112,6 +120,10 @@ fn verify_types(printed: &mut Printed) {
         (&verifier, &unknown, ""),
         (&verifier, &token, API_TOKEN),
         (&strict, &token, ""),
+        (&exact, &token, ""),
+        (&strict, &token_for(&format!("ftp://user:{API_TOKEN}@h/?qstash_token={API_TOKEN}#a@b")), ""),
+        (&strict, &token_for(&format!("https://{API_TOKEN}@h\\/?a=1&qstash_token=@{API_TOKEN}")), ""),
+        (&strict, &token_for(&format!("x?qstash_token={API_TOKEN}&a=https://h")), ""),
     ] {
         let request = Presented::new([header.as_bytes()], &target);
         let error = verifier.verify(&request, body, at(ISSUED)).unwrap_err();
