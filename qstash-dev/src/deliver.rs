@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Uri, uri::Authority};
+use http::{HeaderValue, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -118,9 +118,6 @@ impl Courier {
     fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {
         let uri: Uri =
             delivery.url.as_str().parse().map_err(|error| format!("the URL cannot be called: {error}"))?;
-        if !has_usable_port(&uri) {
-            return Err("the URL cannot be called: its port is no number up to 65535".to_owned());
-        }
         // Receivers compare the times in the token with their own clock, which no test moves.
         let token = Token::new(delivery.url.as_str(), &delivery.body, signed_at).id(&delivery.token_id);
         let signature =
@@ -132,14 +129,6 @@ impl Courier {
         request.headers_mut().insert(header::SIGNATURE, signature);
         Ok(request)
     }
-}
-
-/// Whether the port is left out or a number: the parser of URIs takes any other text for no port at all.
-fn has_usable_port(uri: &Uri) -> bool {
-    let authority = uri.authority().map_or("", Authority::as_str);
-    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
-    let port = host_and_port.strip_prefix(uri.host().unwrap_or_default());
-    matches!(port, Some("" | ":")) || uri.port().is_some()
 }
 
 /// Reads a body up to the limit. What follows is left unread, and the connection is closed.

