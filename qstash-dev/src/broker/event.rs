@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use qstash_types::{MessageId, Url};
 
-use super::{Answer, Command, Entry, Record, RecordKey, Refused, options};
+use super::{Answer, Command, Entry, LONGEST_BODY, Record, RecordKey, Refused, options};
 
 /// Something that happens to the broker.
 #[derive(Debug)]
@@ -129,7 +129,13 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outcome::Answered(response) => write!(f, "the destination answered {}", response.status.as_u16()),
+            Outcome::Answered(response) => {
+                write!(f, "the destination answered {}", response.status.as_u16())?;
+                if response.body.len() < LONGEST_BODY {
+                    return Ok(());
+                }
+                write!(f, ", and of its body no more than {LONGEST_BODY} bytes are kept")
+            }
             Outcome::Failed(reason) => f.write_str(reason),
         }
     }

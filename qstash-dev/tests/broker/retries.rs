@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, StatusCode};
+use qstash_dev::broker::{LONGEST_BODY, Outcome, Response};
 use qstash_types::LogState;
 
 use crate::sim::{Sim, answered, answered_with, message, unreachable};
@@ -146,4 +148,17 @@ fn a_success_that_calls_itself_non_retryable_is_a_success() {
     let receipt = sim.publish(message(&[]));
     sim.end(answered_with(200, &[("upstash-nonretryable-error", "true")], ""));
     assert_eq!(sim.states(&receipt).last().unwrap(), "DELIVERED");
+}
+
+#[test]
+fn the_log_says_so_when_a_response_was_cut_off() {
+    for (length, is_cut) in [(LONGEST_BODY - 1, false), (LONGEST_BODY, true)] {
+        let mut sim = Sim::new();
+        sim.publish(message(&[]));
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let body = vec![b'x'; length].into();
+        sim.end(Outcome::Answered(Response { status, headers: HeaderMap::new(), body }));
+        let error = sim.newest(&LogState::Error).error.unwrap();
+        assert_eq!(error.ends_with("no more than 10485760 bytes are kept"), is_cut, "{error}");
+    }
 }
