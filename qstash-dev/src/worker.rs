@@ -163,6 +163,8 @@ impl Worker {
                 if self.broker.has_entered(&message, &state) {
                     let _ = done.send(());
                 } else {
+                    // Those who gave up would be kept for as long as their message does not get there.
+                    self.watchers.retain(|(_, _, done)| !done.is_closed());
                     self.watchers.push((message, state, done));
                 }
             }
