@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 use serde::Deserialize;
 
 use crate::error::History;
@@ -40,7 +40,7 @@ impl ApiError {
             ),
             retry_after: match reset {
                 Some(reset) => Some(reset.duration_since(now).unwrap_or_default()),
-                None => number(headers, RETRY_AFTER.as_str()).map(Duration::from_secs),
+                None => headers.get(RETRY_AFTER).and_then(|value| wait(value, now)),
             },
             rate_limit,
             history: History::default(),
@@ -168,6 +168,14 @@ impl RateLimit {
     pub fn reset(&self) -> Option<SystemTime> {
         self.reset
     }
+}
+
+/// `Retry-After` is a number of seconds, or a date.
+fn wait(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let date = || httpdate::parse_http_date(text).ok();
+    let until = || Some(date()?.duration_since(now).unwrap_or_default());
+    text.parse().map(Duration::from_secs).ok().or_else(until)
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {

@@ -181,11 +181,12 @@ pub use pages::Page;
 pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
-    Cron, DeadLetter, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord,
-    FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderName, Headers,
-    InvalidCron, InvalidId, InvalidRetryDelay, InvalidUrl, Label, LogEntry, LogState, MessageId, MessageLog,
-    MessageRecord, Method, QueueName, QueueRecord, Receipt, Redaction, Region, RetryDelay, RunState,
-    ScheduleId, ScheduleRecord, SigningKeys, Term, Url, UrlGroupName, UrlGroupRecord,
+    Cron, DeadLetter, Deduplication, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName,
+    EndpointRecord, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism,
+    HeaderName, Headers, InvalidCron, InvalidDestination, InvalidFlowControl, InvalidId, InvalidRetryDelay,
+    InvalidUrl, Label, LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName,
+    QueueRecord, Receipt, Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings,
+    SigningKeys, Start, Term, Url, UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use reconcile::{Change, Difference, Plan, Schedule, Step};

@@ -193,3 +193,13 @@ async fn a_limit_that_has_already_ended_asks_for_no_wait() {
     let error = failure(with_headers(status(429, ""), &past)).await;
     assert_eq!(error.retry_after(), Some(Duration::ZERO));
 }
+
+#[tokio::test]
+async fn a_wait_is_read_in_seconds_and_as_a_date() {
+    let answer = |wait: &str| with_headers(status(503, ""), &[("retry-after", wait.to_owned())]);
+    assert_eq!(failure(answer("20")).await.retry_after(), Some(Duration::from_secs(20)));
+    let ahead = failure(answer("Fri, 31 Dec 9999 23:59:59 GMT")).await.retry_after().unwrap();
+    assert!(ahead > Duration::from_secs(1_000_000_000));
+    assert_eq!(failure(answer("Sun, 06 Nov 1994 08:49:37 GMT")).await.retry_after(), Some(Duration::ZERO));
+    assert_eq!(failure(answer("soon")).await.retry_after(), None);
+}
