@@ -1,4 +1,4 @@
-//! The API: connections, the way from a request to its resource, and back.
+//! The API: connections, the way from a call to its resource, and back.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode, request::Parts};
+use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::{
     body::{Body as _, Incoming},
@@ -27,15 +27,13 @@ use tracing::{debug, warn};
 
 use crate::{
     broker::LONGEST_BODY,
+    call::{self, Call},
     cors,
     fault::{Fault, Faults},
     gate::Gate,
-    keyring::Keyring,
     page,
-    query::percent_decoded,
     reply::{self, Refusal, Reply},
     routes::{batch, dev, dlq, flow_control, keys, logs, messages, publish, queues, schedules, topics},
-    worker::Handle,
 };
 
 /// How long a client may take to send the head of a request, or its body.
@@ -43,19 +41,10 @@ const SLOWEST_HEAD: Duration = Duration::from_secs(30);
 const SLOWEST_BODY: Duration = Duration::from_secs(60);
 /// The longest body of a batch.
 const LONGEST_BATCH: usize = 100 * 1024 * 1024;
-/// The most headers of a call; room for more than hyper's own limit would be allocated for each request.
-pub(crate) const MOST_HEADERS: usize = 100;
 /// The longest head.
 const LONGEST_HEAD: usize = 256 * 1024;
 /// Connections beyond wait in the operating system.
 const MOST_CONNECTIONS: usize = 1024;
-
-/// What the resources of an account need to answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Api {
-    pub(crate) keys: Keyring,
-    pub(crate) worker: Handle,
-}
 
 /// What answers requests, whichever account they are for.
 #[derive(Debug)]
@@ -143,33 +132,6 @@ async fn connection(
     }
 }
 
-/// A call that was let in.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) head: Parts,
-    /// What follows the resource in the path, byte for byte.
-    pub(crate) rest: String,
-    /// The same in segments, decoded, with verbs in lower case.
-    segments: Vec<String>,
-    pub(crate) body: Bytes,
-    pub(crate) caller: IpAddr,
-}
-
-impl Call {
-    /// The method and the segments behind the resource, to be matched.
-    pub(crate) fn shape(&self) -> (&str, Vec<&str>) {
-        (self.head.method.as_str(), self.segments.iter().map(String::as_str).collect())
-    }
-
-    pub(crate) fn query(&self) -> Option<&str> {
-        self.head.uri.query()
-    }
-
-    pub(crate) fn not_found(&self) -> Refusal {
-        Refusal::not_found(format!("{} not found", self.head.uri.path()))
-    }
-}
-
 impl Service {
     async fn answer(&self, request: Request<Incoming>, caller: IpAddr, offer: Offer) -> Reply {
         let guest = self.gate.guest(request.headers());
@@ -204,7 +166,7 @@ impl Service {
             return dev::answer(api, &head, path).await;
         }
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
-        let (resource, rest) = resource(head.uri.path()).unwrap_or_default();
+        let (resource, rest) = call::resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };
         let body = timeout(SLOWEST_BODY, read(body, limit))
             .await
@@ -214,8 +176,7 @@ impl Service {
             return Err(not_found());
         }
         let rest = rest.unwrap_or_default().to_owned();
-        let segments = segments(&resource, &rest);
-        let call = Call { head, rest, segments, body, caller };
+        let call = Call::new(&resource, head, rest, body, caller);
         match resource.as_str() {
             "publish" => publish::publish(api, &call).await,
             "enqueue" => publish::enqueue(api, &call).await,
@@ -233,41 +194,6 @@ impl Service {
             _ => Err(call.not_found()),
         }
     }
-}
-
-/// What follows a resource. Letter case makes no difference where a verb stands, as in `/v2/queues/{name}/pause`.
-fn segments(resource: &str, rest: &str) -> Vec<String> {
-    // A destination has none.
-    if rest.is_empty() || matches!(resource, "publish" | "enqueue") {
-        return Vec::new();
-    }
-    let mut segments: Vec<_> = rest.split('/').map(text).collect();
-    let verb = match resource {
-        "dlq" | "keys" => 0,
-        _ => 1,
-    };
-    if let Some(verb) = segments.get_mut(verb) {
-        verb.make_ascii_lowercase();
-    }
-    segments
-}
-
-fn text(segment: &str) -> String {
-    String::from_utf8_lossy(&percent_decoded(segment)).into_owned()
-}
-
-/// Splits the path of a call into the resource, in lower case, and what follows it, untouched.
-///
-/// A destination follows byte for byte: nothing here decodes or cleans it.
-fn resource(path: &str) -> Option<(String, Option<&str>)> {
-    let (version, path) = path.strip_prefix('/')?.split_once('/')?;
-    let (resource, rest) = match path.split_once('/') {
-        // A trailing slash is the collection itself.
-        Some((resource, "")) => (resource, None),
-        Some((resource, rest)) => (resource, Some(rest)),
-        None => (path, None),
-    };
-    version.eq_ignore_ascii_case("v2").then(|| (resource.to_ascii_lowercase(), rest))
 }
 
 /// Reads a body up to the limit. As much again is read and dropped, so that a client that sends first and reads later

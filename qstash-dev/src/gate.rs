@@ -6,7 +6,7 @@
 use http::{HeaderMap, Method, StatusCode, header, request::Parts, uri::Authority};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Account, StartError, api::Api, loopback, query, reply::Refusal};
+use crate::{Account, StartError, call::Api, loopback, query, reply::Refusal};
 
 /// Lets requests in that carry a token and come from no strange web page.
 #[derive(Debug)]

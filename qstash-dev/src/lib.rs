@@ -79,6 +79,7 @@ struct Readme;
 mod account;
 mod api;
 pub mod broker;
+mod call;
 mod clock;
 mod compact;
 mod connect;

@@ -15,7 +15,8 @@ use tokio::{
 pub use self::{builder::DevServerBuilder, start_error::StartError};
 use crate::{
     account::Account,
-    api::{self, Api, Offer, Service},
+    api::{self, Offer, Service},
+    call::Api,
     fault::{Fault, Faults},
     page,
     store::Store,

@@ -15,8 +15,8 @@ use super::{
     publish::{accepted, assemble, destination},
 };
 use crate::{
-    api::{Api, Call},
     broker::{Command, LONGEST_BODY, Publication},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

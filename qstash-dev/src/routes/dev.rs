@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::logs::listed;
 use crate::{
-    api::Api,
     broker::{Broker, Entry, Millis},
+    call::Api,
     reply::{Refusal, Reply, json},
 };
 

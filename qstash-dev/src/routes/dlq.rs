@@ -9,8 +9,8 @@ use super::{
     options::{control_headers, read_options},
 };
 use crate::{
-    api::{Api, Call},
     broker::{Answer, Command, Cursor, Filter, Page},
+    call::{Api, Call},
     reply::{Refusal, Reply, empty, json},
 };
 

@@ -7,8 +7,8 @@ use qstash_types::{FlowControlKey, GlobalParallelism};
 
 use super::{listing::Query, queues::carry_out};
 use crate::{
-    api::{Api, Call},
     broker::{Activity, Command, FlowChange},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::{
-    api::{Api, Call},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
     secret,
 };

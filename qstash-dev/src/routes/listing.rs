@@ -4,8 +4,8 @@ use qstash_types::LogState;
 use serde_json::Value;
 
 use crate::{
-    api::Call,
     broker::{Cursor, Filter, Millis, Page},
+    call::Call,
     query,
     reply::Refusal,
 };

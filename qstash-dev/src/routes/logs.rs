@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::listing::Query;
 use crate::{
-    api::{Api, Call},
     broker::Cursor,
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::listing::Query;
 use crate::{
-    api::{Api, Call},
     broker::{Answer, Command, Filter},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

@@ -7,7 +7,7 @@ use qstash_types::{DeliveryOptions, header};
 use serde_json::{Map, Value};
 
 use crate::{
-    api::MOST_HEADERS,
+    call::MOST_HEADERS,
     gate,
     query::{Pair, pairs},
     reply::Refusal,

@@ -8,8 +8,8 @@ use qstash_types::{Destination, InvalidDestination, InvalidUrl, QueueName, heade
 
 use super::options::{control_headers, forwardable, read_options};
 use crate::{
-    api::{Api, Call},
     broker::{Accepted, Answer, Command, Publication},
+    call::{Api, Call},
     query::{pairs, percent_decoded},
     reply::{Refusal, Reply, json},
 };

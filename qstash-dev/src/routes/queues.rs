@@ -7,8 +7,8 @@ use qstash_types::QueueName;
 use serde::Deserialize;
 
 use crate::{
-    api::{Api, Call},
     broker::{Activity, Command},
+    call::{Api, Call},
     reply::{Refusal, Reply, empty, json},
 };
 

@@ -10,8 +10,8 @@ use super::{
     queues::carry_out,
 };
 use crate::{
-    api::{Api, Call},
     broker::{Activity, Answer, Command, Publication},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

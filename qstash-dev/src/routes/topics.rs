@@ -10,8 +10,8 @@ use super::{
     queues::carry_out,
 };
 use crate::{
-    api::{Api, Call},
     broker::{Command, Endpoint, EndpointKey},
+    call::{Api, Call},
     reply::{Refusal, Reply, json},
 };
 

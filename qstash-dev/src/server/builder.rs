@@ -14,7 +14,8 @@ use tokio::{sync::watch, task::JoinSet};
 use super::{DevServer, StartError, listen};
 use crate::{
     account::Account,
-    api::{self, Api, Offer, Service},
+    api::{self, Offer, Service},
+    call::Api,
     cors,
     deliver::Courier,
     fault::{Fault, Faults},
