@@ -1,10 +1,13 @@
 //! The query of a call: filters, and where in a listing to go on.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt::{self, Write as _},
+    time::SystemTime,
+};
 
 use qstash_types::{timestamp::unix_millis, without_secrets};
 
-use crate::{InvalidInput, request::encode};
+use crate::InvalidInput;
 
 /// Parameters in the order in which they were given. A name may occur several times, which stands for a list: values are
 /// never joined by commas, since a URL may contain one.
@@ -83,4 +86,16 @@ impl fmt::Debug for Query {
         let shown = |name, value: &str| if name == "url" { without_secrets(value) } else { value.to_owned() };
         f.debug_map().entries(self.0.iter().map(|(name, value)| (name, shown(*name, value)))).finish()
     }
+}
+
+/// Percent-encodes everything but unreserved characters, for one segment of a path or one value of a query.
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
+            other => write!(encoded, "%{other:02X}").expect("text grows without failing"),
+        }
+    }
+    encoded
 }

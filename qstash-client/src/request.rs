@@ -10,7 +10,12 @@ use http::{
 use qstash_types::{Deduplication, DeduplicationId};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use crate::{InvalidInput, error::Fault, message::MessageParts, query::Query};
+use crate::{
+    InvalidInput,
+    error::Fault,
+    message::MessageParts,
+    query::{Query, encode},
+};
 
 /// Where the API is, and who calls it.
 #[derive(Clone)]
@@ -175,16 +180,4 @@ where
 #[expect(clippy::unnecessary_wraps, reason = "it stands where other answers are read")]
 pub(crate) fn nothing(_: &[u8]) -> Result<(), Fault> {
     Ok(())
-}
-
-/// Percent-encodes everything but unreserved characters, for one segment of a path or one value of a query.
-pub(crate) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
-            other => write!(encoded, "%{other:02X}").expect("text grows without failing"),
-        }
-    }
-    encoded
 }

@@ -8,7 +8,7 @@ use http_body_util::{Either, Full};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{broker::Refused, feed::Listener, store::NotKept, worker::Gone};
+use crate::{broker::Refused, feed::Listener, store::NotKept};
 
 /// What a limit of calls says that a test wants to be reached.
 const CALLS_PER_SECOND: u64 = 100;
@@ -87,12 +87,6 @@ impl Refusal {
             reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         reply
-    }
-}
-
-impl From<Gone> for Refusal {
-    fn from(_: Gone) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
     }
 }
 

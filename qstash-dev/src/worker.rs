@@ -17,8 +17,8 @@ use tokio::{
 };
 use tracing::error;
 
+pub(crate) use handle::Handle;
 use handle::Request;
-pub(crate) use handle::{Gone, Handle};
 
 use crate::{
     broker::{Answer, AttemptId, Broker, CallId, Effect, Event, Millis, Outcome},

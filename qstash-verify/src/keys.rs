@@ -4,9 +4,11 @@ use std::{fmt, sync::Arc};
 
 use hmac::{Hmac, KeyInit};
 use qstash_types::{Region, SigningKey, SigningKeys};
-use sha2::Sha256;
 
-use crate::{BuildError, VerifyError, token::Token};
+use crate::{
+    BuildError, VerifyError,
+    token::{HmacSha256, Token},
+};
 
 /// Labelled signing keys, for all requests and for those of one region.
 ///
@@ -159,9 +161,7 @@ impl fmt::Debug for Key {
     }
 }
 
-pub(crate) type HmacSha256 = Hmac<Sha256>;
-
-/// HMAC with the key hashed in, ready to be cloned for each message.
+/// HMAC with the key hashed in.
 pub(crate) fn keyed(key: &SigningKey) -> HmacSha256 {
     Hmac::new_from_slice(key.expose().as_bytes()).expect("HMAC takes keys of any length")
 }

@@ -13,11 +13,7 @@ use qstash_types::{InvalidUrl, Method, SigningKey, Url, header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    base64url,
-    keys::{self, HmacSha256},
-    url,
-};
+use crate::{base64url, keys, token::HmacSha256, url};
 
 /// Signs deliveries as QStash does. Needs the feature `sign`.
 ///

@@ -1,12 +1,15 @@
 //! The compact token: three segments, one algorithm, one MAC.
 
-use hmac::Mac;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use crate::{
     MAX_TOKEN_LEN, VerifyError, base64url,
     json::{self, Value},
-    keys::HmacSha256,
 };
+
+/// What signs a token: HMAC with the key hashed in, ready to be cloned for each of them.
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// A well-formed token whose header asks for HS256. Nothing says yet who signed it.
 pub(crate) struct Token<'a> {

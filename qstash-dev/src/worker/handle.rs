@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use qstash_types::LogState;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +30,12 @@ pub(crate) struct Handle(mpsc::UnboundedSender<Request>);
 /// The worker is gone: the server shuts down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gone;
+
+impl From<Gone> for Refusal {
+    fn from(_: Gone) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down")
+    }
+}
 
 impl Handle {
     pub(super) fn new(requests: mpsc::UnboundedSender<Request>) -> Self {
