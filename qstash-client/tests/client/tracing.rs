@@ -3,19 +3,20 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use futures_util::{StreamExt, stream};
 use qstash_client::{Message, RetryPolicy};
 use tracing::{
-    Subscriber,
+    Dispatch, Subscriber, callsite,
     field::{Field, Visit},
     instrument::{Instrument, WithSubscriber},
     span,
+    subscriber::set_global_default,
 };
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     layer::{Context, SubscriberExt},
     registry,
     registry::LookupSpan,
@@ -24,6 +25,17 @@ use tracing_subscriber::{
 use crate::support::{Script, interrupted, ok, status};
 
 type Fields = BTreeMap<&'static str, String>;
+
+/// A dispatcher of one test. `tracing` caches for the whole process whether anyone listens to a call site, and asks only
+/// the thread that comes by first while there is a single dispatcher; so every thread has one that listens.
+fn listening(layer: impl Layer<Registry> + Send + Sync) -> Dispatch {
+    static EVERYWHERE: Once = Once::new();
+    EVERYWHERE.call_once(|| {
+        set_global_default(registry()).unwrap();
+        callsite::rebuild_interest_cache();
+    });
+    registry().with(layer).into()
+}
 
 /// The spans and events of a test.
 #[derive(Clone, Default)]
@@ -65,7 +77,7 @@ async fn traced(server: &Script, message: Message) -> Vec<(&'static str, Fields)
     let recorder = Recorder::default();
     let policy = RetryPolicy::default().first_wait(std::time::Duration::ZERO);
     let client = server.builder().retry(policy).build().unwrap();
-    let _ = client.publish(message).with_subscriber(registry().with(recorder.clone())).await;
+    let _ = client.publish(message).with_subscriber(listening(recorder.clone())).await;
     let spans = recorder.0.lock().unwrap();
     spans.iter().filter(|(name, _)| matches!(*name, "qstash" | "event")).cloned().collect()
 }
@@ -126,7 +138,7 @@ async fn the_base_url_does_not_get_in_the_way() {
     let recorder = Recorder::default();
     let client = server.builder().base_url("HTTPS://Gateway.example/v20/qstash/").build().unwrap();
     let message = Message::to("https://jobs.example.com/x").in_queue("emails");
-    let _ = client.publish(message).with_subscriber(registry().with(recorder.clone())).await;
+    let _ = client.publish(message).with_subscriber(listening(recorder.clone())).await;
     let spans = recorder.0.lock().unwrap();
     assert_eq!(spans[0].1["resource"], "enqueue");
     assert_eq!(spans[0].1["destination.host"], "jobs.example.com");
@@ -148,7 +160,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Parents {
 #[tokio::test]
 async fn the_calls_of_a_publisher_stand_in_the_span_of_its_caller() {
     let parents = Parents::default();
-    let guard = tracing::subscriber::set_default(registry().with(parents.clone()));
+    let guard = tracing::dispatcher::set_default(&listening(parents.clone()));
     let server = Script::new([ok(r#"[{"messageId":"msg_1"}]"#)]);
     let messages = stream::iter([Message::to("https://h")]);
     let results = server.client().publisher().publish(messages).collect::<Vec<_>>();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Event, Level, Metadata, Subscriber, callsite,
     field::{Field, Visit},
     subscriber::Interest,
 };
@@ -26,7 +26,11 @@ thread_local! {
 /// `tracing` caches about its call sites. Each test has its own thread and so its own lines.
 pub(crate) fn start() {
     static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| tracing_subscriber::registry().with(Log).init());
+    INSTALLED.call_once(|| {
+        tracing_subscriber::registry().with(Log).init();
+        // A thread may have come by a call site while nobody listened.
+        callsite::rebuild_interest_cache();
+    });
 }
 
 /// Listens on this thread to nothing below a level from now on.
