@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    support::{Answer, Script, http_answer, http_client, is_complete, not_sent, ok},
+    support::{Answer, Script, http_answer, http_client, is_complete, not_sent, ok, refusing},
     verbs::{self, Failure, Got, Twice, Verb},
 };
 
@@ -308,9 +308,7 @@ async fn a_call_that_is_never_answered_ends_at_its_deadline_and_is_not_repeated(
 
 #[tokio::test]
 async fn a_connection_that_is_refused_may_be_tried_again_by_every_verb() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (url, _socket) = refusing();
     for verb in verbs::all() {
         let client = Client::builder().base_url(&*url).token("t").http_client(HTTP.clone());
         let failure = (verb.call)(client.retry(RetryPolicy::never()).build().unwrap()).await.unwrap_err();

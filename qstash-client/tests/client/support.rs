@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use qstash_client::{Client, ClientBuilder, TransportError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 pub(crate) const ACCEPTED: &str = r#"{"messageId":"msg_1"}"#;
@@ -136,6 +136,13 @@ impl RawServer {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+/// A URL where connections are refused, for as long as the socket is there: nobody else gets its port.
+pub(crate) fn refusing() -> (String, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (format!("http://{}", socket.local_addr().unwrap()), socket)
 }
 
 pub(crate) fn http_answer(status: &str, headers: &str, body: &str) -> String {

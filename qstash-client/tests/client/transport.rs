@@ -5,7 +5,7 @@ use std::time::Duration;
 use qstash_client::{Client, Error, Message, RetryPolicy};
 use tokio::net::TcpListener;
 
-use crate::support::{ACCEPTED, RawServer, http_answer, http_client};
+use crate::support::{ACCEPTED, RawServer, http_answer, http_client, refusing};
 
 fn client(url: &str) -> Client {
     Client::new(url, "t").unwrap()
@@ -100,9 +100,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 
 #[tokio::test]
 async fn a_refused_connection_did_not_reach_the_server() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (url, _socket) = refusing();
     let error = impatient(&url).publish(Message::to("https://example.com/?CANARY")).await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)));
     assert!(error.is_retryable() && !error.is_ambiguous() && !error.is_timeout());
