@@ -86,7 +86,7 @@ pub use middleware::{VerifySignature, VerifySignatureMiddleware};
 pub use outcome::Outcome;
 pub use qstash_verify::{
     BuildError, Callback, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, EnvError, FailureCallback, FieldError,
-    InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified, Verifier,
-    VerifierBuilder, VerifyError,
+    InvalidCallback, InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified,
+    Verifier, VerifierBuilder, VerifyError,
 };
 pub use rejection::Rejection;

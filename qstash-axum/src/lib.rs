@@ -87,8 +87,8 @@ pub use layer::VerifySignature;
 pub use outcome::Outcome;
 pub use qstash_verify::{
     BuildError, Callback, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, EnvError, FailureCallback, FieldError,
-    InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified, Verifier,
-    VerifierBuilder, VerifyError,
+    InvalidCallback, InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified,
+    Verifier, VerifierBuilder, VerifyError,
 };
 pub use rejection::Rejection;
 pub use service::VerifySignatureService;

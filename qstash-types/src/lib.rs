@@ -69,7 +69,7 @@ mod url;
 mod url_group;
 mod words;
 
-pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
+pub use callback::{Callback, CallbackParts, FailureCallback, FieldError, InvalidCallback};
 #[cfg(feature = "cron")]
 pub use cron::{Cron, InvalidCron};
 pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader, Settings, Start};

@@ -135,8 +135,8 @@ pub use error::{BuildError, EnvError, JsonError, VerifyError};
 pub use keys::KeySet;
 pub use outcome::Outcome;
 pub use qstash_types::{
-    Callback, DeliveryHeaders, FailureCallback, FieldError, InvalidSigningKey, Region, SigningKey,
-    SigningKeys,
+    Callback, DeliveryHeaders, FailureCallback, FieldError, InvalidCallback, InvalidSigningKey, Region,
+    SigningKey, SigningKeys,
 };
 pub use refresh::Refresh;
 pub use refusal::{LogLevel, RefusalLog};
