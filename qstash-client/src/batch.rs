@@ -8,15 +8,12 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 
-pub(crate) use document::{Batch, answers};
+pub(crate) use document::{Answer, Batch, answers};
 pub use outcome::{BatchError, BatchOutcome, FailedMessage};
 
 pub(crate) use outcome::Cause;
 
-use crate::{
-    Client, DecodeError, Error, InvalidInput, Message, MessageParts, Published, batch::document::Answer,
-    message::OwnId,
-};
+use crate::{Client, DecodeError, Error, InvalidInput, Message, MessageParts, Published, message::OwnId};
 
 /// How much goes into one call.
 #[derive(Clone, Copy, Debug)]
