@@ -29,7 +29,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 /// assert_eq!(callback.text()?, r#"{"pages":3}"#);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
     status: u16,
     headers: Kept<Headers>,
@@ -226,7 +226,7 @@ impl Callback {
 ///
 /// The same report as the [`Callback`] of the last attempt, with the entry that the message has become in the dead
 /// letter queue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct FailureCallback(Callback);
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::Value;
 
-use crate::tolerant::mistakes;
+use crate::{header::canonical, tolerant::mistakes};
 
 /// The headers of a request or response, as QStash stores and shows them.
 ///
@@ -55,18 +55,6 @@ impl Headers {
     pub fn len(&self) -> usize {
         self.0.len()
     }
-}
-
-/// The spelling of a header name in the service's JSON: `x-trace-id` becomes `X-Trace-Id`.
-pub fn canonical(name: &str) -> String {
-    let mut capital = true;
-    name.chars()
-        .map(|c| {
-            let c = if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-            capital = c == '-';
-            c
-        })
-        .collect()
 }
 
 impl fmt::Debug for Headers {

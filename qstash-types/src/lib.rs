@@ -77,7 +77,7 @@ pub use delivery_headers::DeliveryHeaders;
 pub use destination::{Destination, InvalidDestination};
 pub use flow_control::{FlowControl, FlowLimits, InvalidFlowControl};
 pub use flow_control_record::{FlowControlRecord, GlobalParallelism};
-pub use headers::{Headers, canonical};
+pub use headers::Headers;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use id::{
     DeduplicationId, DlqId, EndpointName, FlowControlKey, InvalidId, Label, MessageId, QueueName, ScheduleId,

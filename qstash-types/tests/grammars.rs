@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use qstash_types::{
     DeduplicationId, Destination, FlowControlKey, FlowLimits, InvalidDestination, InvalidFlowControl,
     InvalidRedaction, InvalidRetryDelay, InvalidUrl, Label, MessageId, QueueName, Redaction, Region,
-    RetryDelay, SigningKey, SigningKeys, Term, Url, base64_bytes, canonical, duration, without_secrets,
+    RetryDelay, SigningKey, SigningKeys, Term, Url, base64_bytes, duration, header, without_secrets,
 };
 
 #[test]
@@ -330,8 +330,8 @@ fn regions_are_read_in_every_spelling() {
 
 #[test]
 fn header_names_get_the_spelling_of_the_service() {
-    assert_eq!(canonical("x-trace-id"), "X-Trace-Id");
-    assert_eq!(canonical("CONTENT-TYPE"), "Content-Type");
+    assert_eq!(header::canonical("x-trace-id"), "X-Trace-Id");
+    assert_eq!(header::canonical("CONTENT-TYPE"), "Content-Type");
 }
 
 #[test]
