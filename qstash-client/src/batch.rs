@@ -41,6 +41,9 @@ impl Client {
     /// of different calls may therefore be accepted in another order. Each message is deduplicated by itself, as by
     /// [`publish`](Self::publish). For more messages than fit into memory see [`publisher`](Self::publisher).
     ///
+    /// Dropping the future gives all calls up; which of the messages were accepted is then unknown. To be able to try again,
+    /// set their [deduplication ids](Message::deduplication_id).
+    ///
     /// ```no_run
     /// # use qstash_client::{Client, Message};
     /// # async fn send(client: Client) -> Result<(), Box<dyn std::error::Error>> {

@@ -258,9 +258,3 @@ async fn calls_are_split_by_bytes_and_a_huge_message_goes_alone() {
     let counts: Vec<_> = server.requests().iter().map(|request| items(request).len()).collect();
     assert_eq!(counts, [2, 1, 1, 1]);
 }
-
-#[test]
-fn the_future_of_a_batch_can_move_between_threads() {
-    fn assert_send<T: Send>(_: &T) {}
-    assert_send(&Script::default().client().batch([message(0)]));
-}

@@ -338,9 +338,8 @@ async fn a_server_that_asks_for_eternity_is_asked_again_the_next_day() {
 }
 
 #[test]
-fn the_stream_of_results_can_move_between_threads_and_be_made_anywhere() {
-    fn assert_send<T: Send>(_: &T) {}
-    assert_send(&Server::new(|_| Fault::None).client().publisher().publish(messages(1)));
+fn the_stream_of_results_can_be_made_without_a_runtime() {
+    drop(Server::new(|_| Fault::None).client().publisher().publish(messages(1)));
 }
 
 fn runtime() -> Runtime {
