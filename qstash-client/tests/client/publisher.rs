@@ -158,6 +158,22 @@ async fn a_few_messages_wait_for_others_only_so_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_does_not_inherit_the_wait_of_the_one_before() {
+    let server = Server::new(|_| Fault::None);
+    let start = Instant::now();
+    let source = messages(4).enumerate().then(|(number, message)| async move {
+        tokio::time::sleep_until(start + Duration::from_millis([0, 400, 450, 2000][number])).await;
+        message
+    });
+    let publisher = server.client().publisher().batch_messages(number(2));
+    let results: Vec<_> = publisher.longest_wait(Duration::from_millis(500)).publish(source).collect().await;
+    assert_eq!(results.len(), 4);
+    assert_eq!(server.sizes(), [2, 1, 1]);
+    let second = server.state.calls.lock().unwrap()[1].0 - start;
+    assert!((950..960).contains(&second.as_millis()), "it came at 450 ms and waited 500: {second:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_message_is_taken_while_the_calls_under_way_are_full() {
     let server = Server::new(|_| Fault::None);
     let taken = Arc::new(AtomicUsize::new(0));
