@@ -133,6 +133,7 @@ fn a_message_without_options_writes_no_header() {
 fn what_official_sdks_send_is_understood() {
     let options = DeliveryOptions::from_headers(&headers(&[
         ("Upstash-Content-Based-Deduplication", "True"),
+        ("Upstash-Header-Forward", "False"),
         ("Upstash-Flow-Control-Key", "k"),
         ("Upstash-Flow-Control-Value", "period=1h30m3s,rate=3,parallelism=0"),
         ("Upstash-Delay", "1d10h30m"),
@@ -152,8 +153,9 @@ fn what_official_sdks_send_is_understood() {
     assert_eq!(options.settings.timeout, Some(Duration::from_secs(30)));
     assert_eq!(options.labels.iter().map(Label::as_str).collect::<Vec<_>>(), ["a", "b"]);
     let redaction = options.redaction.unwrap();
-    assert!(redaction.body && redaction.covers("authorization") && !redaction.covers("x-other"));
+    assert!(redaction.body && redaction.covers("Authorization") && !redaction.covers("x-other"));
     assert_eq!(options.settings.forward, HeaderMap::new());
+    assert!(!options.forward_all_headers);
 }
 
 #[test]
