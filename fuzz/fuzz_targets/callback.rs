@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if let Ok(by_serde) = by_serde {
-        assert_eq!((by_serde.body(), by_serde.source_body()), (callback.body(), callback.source_body()));
+        assert_eq!(by_serde, callback);
     }
     let failure = FailureCallback::from_json(data).expect("both forms decode alike");
     assert_eq!(failure.dlq_id(), callback.dlq_id());
