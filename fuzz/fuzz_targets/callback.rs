@@ -6,8 +6,15 @@ use libfuzzer_sys::fuzz_target;
 use qstash_types::{Callback, FailureCallback};
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(callback) = serde_json::from_slice::<Callback>(data) else { return };
-    let failure: FailureCallback = serde_json::from_slice(data).expect("both forms decode alike");
+    let by_serde = serde_json::from_slice::<Callback>(data);
+    let Ok(callback) = Callback::from_json(data) else {
+        assert!(by_serde.is_err());
+        return;
+    };
+    if let Ok(by_serde) = by_serde {
+        assert_eq!(by_serde, callback);
+    }
+    let failure = FailureCallback::from_json(data).expect("both forms decode alike");
     assert_eq!(failure.dlq_id(), callback.dlq_id());
     assert_eq!(callback.is_success(), (200..300).contains(&callback.status()));
     let _ = (callback.headers(), callback.body(), callback.text(), callback.json::<serde_json::Value>());

@@ -25,7 +25,7 @@ use crate::Rejection;
 #[derive(Clone, Debug)]
 pub struct Signed<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest for Signed<T> {
+impl<T: DeserializeOwned + 'static> FromRequest for Signed<T> {
     type Error = Rejection;
     type Future = Ready<Result<Self, Rejection>>;
 

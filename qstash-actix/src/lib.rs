@@ -85,8 +85,9 @@ pub use extract::{Delivery, Signed};
 pub use middleware::{VerifySignature, VerifySignatureMiddleware};
 pub use outcome::Outcome;
 pub use qstash_verify::{
-    BuildError, Callback, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, EnvError, FailureCallback, FieldError,
-    InvalidSigningKey, JsonError, KeySet, Region, SigningKey, SigningKeys, Verified, Verifier,
-    VerifierBuilder, VerifyError,
+    BuildError, Callback, CallbackParts, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, DlqId, EndpointName,
+    EnvError, FailureCallback, FieldError, FlowControl, FlowControlKey, FlowLimits, Headers, InvalidCallback,
+    InvalidId, InvalidSigningKey, JsonError, KeySet, Label, MessageId, Region, RetryDelay, ScheduleId,
+    SigningKey, SigningKeys, UrlGroupName, Verified, Verifier, VerifierBuilder, VerifyError,
 };
 pub use rejection::Rejection;

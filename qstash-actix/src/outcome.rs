@@ -41,6 +41,7 @@ use qstash_verify::{FieldError, JsonError};
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "QStash learns of an outcome that is the response"]
 pub struct Outcome(qstash_verify::Outcome);
 
 impl Outcome {

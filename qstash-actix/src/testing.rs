@@ -1,8 +1,7 @@
 //! Deliveries as QStash makes them, for tests of handlers. Needs the feature `testing`.
 
 use actix_web::test::TestRequest;
-use qstash_types::InvalidUrl;
-pub use qstash_verify::{Defect, Signer, Token};
+pub use qstash_verify::{Defect, InvalidUrl, Signer, Token};
 
 /// The delivery that a token describes, for a service of `actix_web::test`: `POST`, URL, body and signature.
 ///

@@ -24,7 +24,7 @@ pub struct Signed<T>(pub T);
 
 impl<T, S> FromRequestParts<S> for Signed<T>
 where
-    T: DeserializeOwned,
+    T: DeserializeOwned + 'static,
     S: Send + Sync,
 {
     type Rejection = Rejection;

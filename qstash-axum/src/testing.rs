@@ -2,8 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
-use qstash_types::InvalidUrl;
-pub use qstash_verify::{Defect, Signer, Token};
+pub use qstash_verify::{Defect, InvalidUrl, Signer, Token};
 
 /// The delivery that a token describes, for a `Router` or any other service: `POST`, URL, body and signature.
 ///

@@ -35,9 +35,10 @@ impl ApiError {
         Self {
             status: response.status(),
             is_genuine: genuine.is_some(),
-            message: one_line(
-                &genuine.unwrap_or_else(|| String::from_utf8_lossy(response.body()).into_owned()),
-            ),
+            message: match genuine {
+                Some(text) => one_line(&text),
+                None => one_line(&String::from_utf8_lossy(response.body())),
+            },
             retry_after: match reset {
                 Some(reset) => Some(reset.duration_since(now).unwrap_or_default()),
                 None => headers.get(RETRY_AFTER).and_then(|value| wait(value, now)),

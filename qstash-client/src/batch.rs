@@ -8,15 +8,12 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 
-pub(crate) use document::{Batch, answers};
+pub(crate) use document::{Answer, Batch, answers};
 pub use outcome::{BatchError, BatchOutcome, FailedMessage};
 
 pub(crate) use outcome::Cause;
 
-use crate::{
-    Client, DecodeError, Error, InvalidInput, Message, MessageParts, Published, batch::document::Answer,
-    message::OwnId,
-};
+use crate::{Client, DecodeError, Error, InvalidInput, Message, MessageParts, Published, message::OwnId};
 
 /// How much goes into one call.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +40,9 @@ impl Client {
     /// A call carries up to 100 messages and about 1 MiB; as many calls as it takes are made, eight at a time. Messages
     /// of different calls may therefore be accepted in another order. Each message is deduplicated by itself, as by
     /// [`publish`](Self::publish). For more messages than fit into memory see [`publisher`](Self::publisher).
+    ///
+    /// Dropping the future gives all calls up; which of the messages were accepted is then unknown. To be able to try again,
+    /// set their [deduplication ids](Message::deduplication_id).
     ///
     /// ```no_run
     /// # use qstash_client::{Client, Message};

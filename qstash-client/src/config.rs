@@ -172,7 +172,7 @@ impl ClientBuilder {
         Self { proxy: Some(url.into()), ..self }
     }
 
-    /// Sends through a reqwest client of your own, for instance with certificates of your own.
+    /// Sends through a client of your own of reqwest 0.13, for instance with certificates of your own.
     ///
     /// It must not follow redirects (`redirect::Policy::none()`): the target of a redirect would be called as if it were
     /// QStash. Its own timeouts apply to each attempt.

@@ -47,6 +47,7 @@ impl Client {
 
 /// One entry of the dead letter queue. Its verbs return a mistake in the id before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct DeadLetterHandle(Resource<DlqId>);
 
 impl DeadLetterHandle {

@@ -48,10 +48,12 @@ impl Client {
 
 /// One flow-control key. Its verbs return a mistake in the key before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct FlowControlHandle(Resource<FlowControlKey>);
 
 /// All flow-control keys.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct FlowControls(Client);
 
 impl FlowControlHandle {

@@ -47,6 +47,9 @@
 //! # }
 //! ```
 //!
+//! The same holds for every call whose future is dropped before it is ready, as by a timeout around it: it is given up,
+//! and may have been carried out.
+//!
 //! # Many messages
 //!
 //! [`Client::batch`] hands over many messages in few calls, and tells for each what became of it.
@@ -173,6 +176,7 @@ pub use config_error::ConfigError;
 pub use dlq::{DeadLetterHandle, DeadLetters, Deleted};
 pub use error::{DecodeError, Error, InvalidInput, TransportError};
 pub use flow_control::{FlowControlHandle, FlowControls};
+pub use http::StatusCode;
 pub use logs::{Logs, LogsByMessage};
 pub use message::{Message, MessageParts};
 pub use messages::{MessageHandle, Messages};
@@ -182,11 +186,12 @@ pub use published::Published;
 pub use publisher::Publisher;
 pub use qstash_types::{
     Cron, DeadLetter, Deduplication, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName,
-    EndpointRecord, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism,
-    HeaderName, Headers, InvalidCron, InvalidDestination, InvalidFlowControl, InvalidId, InvalidRetryDelay,
-    InvalidUrl, Label, LogEntry, LogState, MessageId, MessageLog, MessageRecord, Method, QueueName,
-    QueueRecord, Receipt, Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings,
-    SigningKeys, Start, Term, Url, UrlGroupName, UrlGroupRecord,
+    EndpointRecord, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap,
+    HeaderName, HeaderValue, Headers, InvalidCron, InvalidDestination, InvalidFlowControl, InvalidId,
+    InvalidRedaction, InvalidRetryDelay, InvalidSigningKey, InvalidUrl, Label, LogEntry, LogState, MessageId,
+    MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt, RedactedHeaders, Redaction, Region,
+    RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings, SigningKey, SigningKeys, Start, Term,
+    UnknownRegion, Url, UrlGroupName, UrlGroupRecord,
 };
 pub use queues::{QueueHandle, QueueSettings, Queues};
 pub use reconcile::{Change, Difference, Plan, Schedule, Step};

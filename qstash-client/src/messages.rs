@@ -34,6 +34,7 @@ impl Client {
 
 /// One message. Its verbs return a mistake in the id before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct MessageHandle(Resource<MessageId>);
 
 impl MessageHandle {

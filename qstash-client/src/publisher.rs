@@ -10,8 +10,8 @@ use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
 
 use crate::{
-    Client, FailedMessage, Message, Published,
-    batch::{BatchLimits, Results},
+    Client, Error, FailedMessage, Message, Published, TransportError,
+    batch::BatchLimits,
     client::Inner,
     publisher::{batches::Batches, pace::Pace},
     trace,
@@ -82,7 +82,9 @@ impl Publisher {
     /// Publishes or enqueues each message of a stream, and yields one result per message in the order of the messages.
     ///
     /// Messages are taken only while the result is polled. Calls under way go on in between, so that a caller may take its
-    /// time over a receipt. Dropping the result gives them up; whether their messages were accepted is then unknown.
+    /// time over a receipt. Dropping the result gives them up; whether their messages were accepted is then unknown. They end
+    /// with the runtime as well that the result was polled on: carried to another one, the result tells which messages that
+    /// is about, and goes on with the rest.
     ///
     /// One message that fails does not stop the others. It comes back in a [`FailedMessage`], with the deduplication id
     /// that it was sent with. A call that QStash turns away because of a rate limit does not fail: it is made again when
@@ -97,7 +99,7 @@ impl Publisher {
         let client = Client { inner: Arc::new(Inner { retry, ..Inner::clone(inner) }) };
         let pace = Pace::default();
         Batches::new(messages, client.clone(), self.limits, self.longest_wait)
-            .map(move |step| beside(step.send(client.clone(), pace.clone())))
+            .map(move |step| step.send(client.clone(), pace.clone()))
             .buffered(self.limits.in_flight)
             .flat_map(stream::iter)
     }
@@ -105,9 +107,17 @@ impl Publisher {
 
 /// Works in a task of its own, which ends when this future is dropped. A call that is only polled between two receipts could
 /// run out of time although its answer is there.
-async fn beside(work: impl Future<Output = Results> + Send + 'static) -> Results {
+async fn beside<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
     let mut task = JoinSet::new();
     task.spawn(trace::with_current_span(work));
-    let results = task.join_next().await.expect("one task is there");
-    results.unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
+    let end = task.join_next().await.expect("one task is there");
+    end.unwrap_or_else(|end| match end.try_into_panic() {
+        Ok(panic) => panic::resume_unwind(panic),
+        // The stream has been carried to another runtime.
+        Err(_) => {
+            Err(TransportError::interrupted("the runtime that the call was made on was shut down").into())
+        }
+    })
 }

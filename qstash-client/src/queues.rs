@@ -26,10 +26,12 @@ impl Client {
 
 /// One queue. Its verbs return a mistake in the name before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct QueueHandle(Resource<QueueName>);
 
 /// All queues.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct Queues(Client);
 
 /// What a queue is set to. What is not set is left to the server.

@@ -34,6 +34,7 @@ use crate::{Error, request::Repeat};
 /// # Ok::<_, qstash_client::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a policy does nothing until it is given to a client"]
 pub struct RetryPolicy {
     retries: u32,
     first_wait: Duration,

@@ -41,10 +41,12 @@ impl Client {
 
 /// One schedule. Its verbs return a mistake in the id before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct ScheduleHandle(Resource<ScheduleId>);
 
 /// All schedules.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct Schedules(pub(crate) Client);
 
 impl ScheduleHandle {

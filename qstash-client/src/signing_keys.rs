@@ -17,6 +17,7 @@ impl Client {
 
 /// The signing keys of the account.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct SigningKeysHandle(Client);
 
 impl SigningKeysHandle {

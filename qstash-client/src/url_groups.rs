@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use http::Method;
-use qstash_types::{EndpointName, Url, UrlGroupName, UrlGroupRecord, canonical};
+use qstash_types::{EndpointName, Url, UrlGroupName, UrlGroupRecord, header};
 use serde::{Serialize, Serializer};
 
 use crate::{
@@ -37,10 +37,12 @@ impl Client {
 
 /// One URL group. Its verbs return a mistake in the name before anything is sent.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct UrlGroupHandle(Resource<UrlGroupName>);
 
 /// All URL groups.
 #[derive(Clone, Debug)]
+#[must_use = "nothing happens until a verb is called"]
 pub struct UrlGroups(Client);
 
 /// Where messages to a URL group go. A mistake is returned by the verb, before anything is sent.
@@ -147,7 +149,7 @@ impl UrlGroupHandle {
             let value = str::from_utf8(value.as_bytes()).map_err(|fault| {
                 InvalidInput::new("header", format!("the value of {name} is not text: {fault}"))
             })?;
-            headers.entry(canonical(name.as_str())).or_default().push(value.to_owned());
+            headers.entry(header::canonical(name.as_str())).or_default().push(value.to_owned());
         }
         let body = Body { headers };
         self.0.call(|name| Call::new(Method::PATCH, &["topics", name]).json(&body), nothing).await

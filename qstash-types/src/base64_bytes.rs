@@ -4,16 +4,20 @@
 //! padded or not, straight from the JSON document into the bytes that are kept; it is written in the standard alphabet
 //! with padding.
 
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurposeConfig},
 };
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serializer, de};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{self, IgnoredAny},
+};
 
 use self::fast::Engine;
+use crate::tolerant::mistakes;
 
 /// The fastest engine of the platform, which is several times as fast as the constants of the library.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -89,6 +93,12 @@ pub fn encode(bytes: &[u8]) -> String {
 #[error("not base64: {0}")]
 pub struct InvalidBase64(Box<str>);
 
+impl InvalidBase64 {
+    fn no_text() -> Self {
+        Self("it is no text".into())
+    }
+}
+
 /// Writes bytes as base64 text.
 ///
 /// # Errors
@@ -119,24 +129,49 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, 
 pub(crate) fn read<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Result<Bytes, InvalidBase64>, D::Error> {
-    struct Visitor;
-
-    impl de::Visitor<'_> for Visitor {
-        type Value = Result<Bytes, InvalidBase64>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("base64 text")
-        }
-
-        fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Self::Value, E> {
-            Ok(decode(text))
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(decode(text.as_bytes()))
-        }
-    }
-
     // As bytes rather than as text: serde_json then skips the UTF-8 check, which costs as much as the decoding.
     deserializer.deserialize_bytes(Visitor)
+}
+
+/// Reads any value, and keeps the error of one that is no base64 text apart from the errors of the document; `null` is none.
+/// Slower than [`read`].
+pub(crate) fn read_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Result<Bytes, InvalidBase64>, D::Error> {
+    deserializer.deserialize_any(Visitor)
+}
+
+struct Visitor;
+
+impl<'de> de::Visitor<'de> for Visitor {
+    type Value = Result<Bytes, InvalidBase64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("base64 text")
+    }
+
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Self::Value, E> {
+        Ok(decode(text))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(decode(text.as_bytes()))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(Ok(Bytes::new()))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| Err(InvalidBase64::no_text()))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| Err(InvalidBase64::no_text()))
+    }
+
+    mistakes! {
+        InvalidBase64::no_text();
+        visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64
+    }
 }

@@ -16,8 +16,8 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 ///
 /// Decoding takes every shape that the service has sent: header values as text or lists, times as numbers or text,
 /// absent, `null`, empty and unknown fields. A body, a header map or a time that cannot be decoded never hides the other
-/// fields: its accessor returns the error, the rest stays usable. Only what the service has never sent, such as a number
-/// in place of a body, is no callback at all.
+/// fields: its accessor returns the error, the rest stays usable. [`from_json`](Self::from_json) even takes a body that is
+/// no text.
 ///
 /// ```
 /// use qstash_types::Callback;
@@ -29,7 +29,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 /// assert_eq!(callback.text()?, r#"{"pages":3}"#);
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
     status: u16,
     headers: Kept<Headers>,
@@ -226,7 +226,7 @@ impl Callback {
 ///
 /// The same report as the [`Callback`] of the last attempt, with the entry that the message has become in the dead
 /// letter queue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct FailureCallback(Callback);
 
@@ -246,6 +246,11 @@ impl FailureCallback {
         self.0.dlq_id()
     }
 }
+
+/// A text is no callback.
+#[derive(Debug, thiserror::Error)]
+#[error("not a callback")]
+pub struct InvalidCallback(#[source] serde_json::Error);
 
 /// One field of a callback could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

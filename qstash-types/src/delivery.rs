@@ -17,7 +17,7 @@ use crate::{DeduplicationId, FlowControl, Label, QueueName, Redaction, RetryDela
 ///
 /// A plain value: every field may be set or left at its default, which stands for "let the server decide".
 /// [`to_headers`](Self::to_headers) and [`from_headers`](Self::from_headers) are the two directions of the wire.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeliveryOptions {
     /// Method, timeout, retries, forwarded headers and flow control of the delivery itself.
@@ -46,7 +46,7 @@ pub struct DeliveryOptions {
 }
 
 /// What a message, its callback and its failure callback can all have set.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
     /// HTTP method, `POST` unless set. Header: `Upstash-Method`.
@@ -100,7 +100,7 @@ pub enum Deduplication {
 /// Where a callback or failure callback goes, and how.
 ///
 /// Unset settings take the server's defaults: method `POST`, and as many retries as the message itself has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallbackTarget {
     /// The URL to call.

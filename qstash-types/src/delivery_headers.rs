@@ -14,7 +14,7 @@ use crate::{
 /// them for logs and for deduplication, not for decisions about rights or money.
 ///
 /// A header that is absent or odd is `None`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeliveryHeaders {
     /// The message's id, the same for all attempts. Header: `Upstash-Message-Id`.

@@ -9,6 +9,7 @@ use crate::{FlowControlKey, duration::optional_seconds, timestamp::optional_unix
 /// A flow-control key as `GET /v2/flowControl` and `GET /v2/flowControl/{key}` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct FlowControlRecord {
     /// The key.
     #[serde(rename = "flowControlKey")]
@@ -45,9 +46,29 @@ pub struct FlowControlRecord {
     pub rate_pinned: bool,
 }
 
+impl FlowControlRecord {
+    /// A key without limits.
+    pub fn new(key: FlowControlKey) -> Self {
+        Self {
+            key,
+            wait_list_size: 0,
+            parallelism_max: 0,
+            parallelism_count: 0,
+            rate_max: 0,
+            rate_count: 0,
+            rate_period: None,
+            rate_period_start: None,
+            paused: false,
+            parallelism_pinned: false,
+            rate_pinned: false,
+        }
+    }
+}
+
 /// The limit on all deliveries of an account, as `GET /v2/globalParallelism` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct GlobalParallelism {
     /// How many deliveries may run at the same time.
     #[serde(default, deserialize_with = "tolerant::or_default")]
@@ -55,4 +76,11 @@ pub struct GlobalParallelism {
     /// How many deliveries run.
     #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism_count: u64,
+}
+
+impl GlobalParallelism {
+    /// The limit, and how much of it is taken.
+    pub fn new(parallelism_max: u64, parallelism_count: u64) -> Self {
+        Self { parallelism_max, parallelism_count }
+    }
 }

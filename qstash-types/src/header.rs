@@ -56,6 +56,7 @@ names! {
 
 /// The names of the settings that a message, its callback and its failure callback have in common.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SettingNames {
     /// HTTP method.
     pub method: HeaderName,
@@ -93,3 +94,15 @@ pub static MESSAGE_SETTINGS: SettingNames = setting_names!("upstash-");
 pub static CALLBACK_SETTINGS: SettingNames = setting_names!("upstash-callback-");
 /// `Upstash-Failure-Callback-Method`, …
 pub static FAILURE_CALLBACK_SETTINGS: SettingNames = setting_names!("upstash-failure-callback-");
+
+/// The spelling of a header name in the service's JSON: `x-trace-id` becomes `X-Trace-Id`.
+pub fn canonical(name: &str) -> String {
+    let mut capital = true;
+    name.chars()
+        .map(|c| {
+            let c = if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+            capital = c == '-';
+            c
+        })
+        .collect()
+}

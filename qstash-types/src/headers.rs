@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::Value;
 
+use crate::{header::canonical, tolerant::mistakes};
+
 /// The headers of a request or response, as QStash stores and shows them.
 ///
 /// Names compare without regard to case. Values are lists, because a header may be repeated. Names that are no HTTP
@@ -55,18 +57,6 @@ impl Headers {
     }
 }
 
-/// The spelling of a header name in the service's JSON: `x-trace-id` becomes `X-Trace-Id`.
-pub fn canonical(name: &str) -> String {
-    let mut capital = true;
-    name.chars()
-        .map(|c| {
-            let c = if capital { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-            capital = c == '-';
-            c
-        })
-        .collect()
-}
-
 impl fmt::Debug for Headers {
     /// Shows the names alone: values may be credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,14 +94,6 @@ impl Headers {
     ) -> Result<Result<Self, serde_json::Error>, D::Error> {
         struct Visitor;
 
-        macro_rules! refused {
-            ($($method:ident: $value:ty,)+) => {$(
-                fn $method<E: de::Error>(self, _: $value) -> Result<Self::Value, E> {
-                    Ok(Err(de::Error::invalid_type(de::Unexpected::Other("single value"), &self)))
-                }
-            )+};
-        }
-
         impl<'de> de::Visitor<'de> for Visitor {
             type Value = Result<Headers, serde_json::Error>;
 
@@ -140,7 +122,10 @@ impl Headers {
                 Ok(Err(de::Error::invalid_type(de::Unexpected::Seq, &self)))
             }
 
-            refused! { visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str, }
+            mistakes! {
+                de::Error::invalid_type(de::Unexpected::Other("single value"), &Visitor);
+                visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str
+            }
         }
 
         deserializer.deserialize_any(Visitor)

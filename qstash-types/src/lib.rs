@@ -69,7 +69,7 @@ mod url;
 mod url_group;
 mod words;
 
-pub use callback::{Callback, CallbackParts, FailureCallback, FieldError};
+pub use callback::{Callback, CallbackParts, FailureCallback, FieldError, InvalidCallback};
 #[cfg(feature = "cron")]
 pub use cron::{Cron, InvalidCron};
 pub use delivery::{CallbackTarget, Deduplication, DeliveryOptions, InvalidHeader, Settings, Start};
@@ -77,7 +77,7 @@ pub use delivery_headers::DeliveryHeaders;
 pub use destination::{Destination, InvalidDestination};
 pub use flow_control::{FlowControl, FlowLimits, InvalidFlowControl};
 pub use flow_control_record::{FlowControlRecord, GlobalParallelism};
-pub use headers::{Headers, canonical};
+pub use headers::Headers;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub use id::{
     DeduplicationId, DlqId, EndpointName, FlowControlKey, InvalidId, Label, MessageId, QueueName, ScheduleId,

@@ -19,8 +19,9 @@ use crate::{
 };
 
 /// One line of the log: a message entered a state.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct LogEntry {
     /// When.
     #[serde(with = "unix_millis")]
@@ -112,6 +113,43 @@ pub struct LogEntry {
     pub period: Option<Duration>,
 }
 
+impl LogEntry {
+    /// An entry of which nothing else is known.
+    pub fn new(time: SystemTime, message_id: MessageId, state: LogState) -> Self {
+        Self {
+            time,
+            message_id,
+            state,
+            url: String::new(),
+            method: String::new(),
+            headers: Headers::default(),
+            body: Bytes::new(),
+            error: None,
+            next_delivery_time: None,
+            url_group: None,
+            endpoint: None,
+            schedule_id: None,
+            queue: None,
+            response_status: None,
+            response_headers: None,
+            response_body: Bytes::new(),
+            timeout: None,
+            callback: None,
+            callback_headers: Headers::default(),
+            failure_callback: None,
+            failure_callback_headers: Headers::default(),
+            max_retries: None,
+            retry_delay: None,
+            label: None,
+            labels: Vec::new(),
+            flow_control_key: None,
+            parallelism: None,
+            rate: None,
+            period: None,
+        }
+    }
+}
+
 impl fmt::Debug for LogEntry {
     /// Leaves out bodies, headers, and the secret parts of the URL: all may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,14 +164,22 @@ impl fmt::Debug for LogEntry {
 }
 
 /// What the log says about one message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct MessageLog {
     /// Which message.
     pub message_id: MessageId,
     /// The states that it entered, the newest first.
     #[serde(rename = "events", default, deserialize_with = "tolerant::or_default")]
     pub entries: Vec<LogEntry>,
+}
+
+impl MessageLog {
+    /// The entries of a message.
+    pub fn new(message_id: MessageId, entries: Vec<LogEntry>) -> Self {
+        Self { message_id, entries }
+    }
 }
 
 /// A value that official SDKs look for under two names: written under both, read from either.

@@ -17,8 +17,9 @@ use crate::{
 };
 
 /// A message as `GET /v2/messages/{id}` and the dead letter queue show it.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct MessageRecord {
     /// The message's id.
     pub message_id: MessageId,
@@ -96,6 +97,38 @@ pub struct MessageRecord {
     pub period: Option<Duration>,
 }
 
+impl MessageRecord {
+    /// A record of which nothing else is known.
+    pub fn new(message_id: MessageId, url: impl Into<String>, created_at: SystemTime) -> Self {
+        Self {
+            message_id,
+            url: url.into(),
+            url_group: None,
+            endpoint: None,
+            method: String::new(),
+            headers: Headers::default(),
+            body: Bytes::new(),
+            max_retries: 0,
+            retry_delay: None,
+            not_before: None,
+            created_at,
+            callback: None,
+            callback_headers: Headers::default(),
+            failure_callback: None,
+            failure_callback_headers: Headers::default(),
+            queue: None,
+            schedule_id: None,
+            caller_ip: None,
+            label: None,
+            labels: Vec::new(),
+            flow_control_key: None,
+            parallelism: None,
+            rate: None,
+            period: None,
+        }
+    }
+}
+
 impl fmt::Debug for MessageRecord {
     /// Leaves out body, headers, and the secret parts of the URL: all may hold credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,8 +141,9 @@ impl fmt::Debug for MessageRecord {
 }
 
 /// An entry of the dead letter queue: a message that has failed for good, and the last response to it.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct DeadLetter {
     /// The entry's id.
     pub dlq_id: DlqId,
@@ -125,6 +159,19 @@ pub struct DeadLetter {
     /// The body of the last response. On the wire it is `responseBody` when it is UTF-8, else `responseBodyBase64`.
     #[serde(flatten, with = "response_body")]
     pub response_body: Bytes,
+}
+
+impl DeadLetter {
+    /// An entry for a message that got no response.
+    pub fn new(dlq_id: DlqId, message: MessageRecord) -> Self {
+        Self {
+            dlq_id,
+            message,
+            response_status: None,
+            response_headers: Headers::default(),
+            response_body: Bytes::new(),
+        }
+    }
 }
 
 impl fmt::Debug for DeadLetter {

@@ -9,6 +9,7 @@ use crate::{QueueName, timestamp::optional_unix_millis, tolerant};
 /// A queue as `GET /v2/queues` and `GET /v2/queues/{name}` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct QueueRecord {
     /// The name.
     pub name: QueueName,
@@ -27,4 +28,11 @@ pub struct QueueRecord {
     /// Whether deliveries are held back.
     #[serde(default, deserialize_with = "tolerant::or_default")]
     pub paused: bool,
+}
+
+impl QueueRecord {
+    /// A record of which nothing else is known.
+    pub fn new(name: QueueName) -> Self {
+        Self { name, created_at: None, updated_at: None, parallelism: 0, lag: 0, paused: false }
+    }
 }

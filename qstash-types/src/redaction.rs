@@ -13,6 +13,7 @@ use http::HeaderName;
 /// assert_eq!(redaction.to_string(), "body,header[authorization]");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Redaction {
     /// Whether the body is redacted.
     pub body: bool,

@@ -20,8 +20,9 @@ use crate::{
 };
 
 /// A schedule as `GET /v2/schedules` and `GET /v2/schedules/{id}` show it.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ScheduleRecord {
     /// The schedule's id.
     pub schedule_id: ScheduleId,
@@ -109,6 +110,47 @@ pub struct ScheduleRecord {
     /// Why it published nothing the last time.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl ScheduleRecord {
+    /// A record of which nothing else is known.
+    pub fn new(
+        schedule_id: ScheduleId,
+        cron: impl Into<String>,
+        destination: impl Into<String>,
+        created_at: SystemTime,
+    ) -> Self {
+        Self {
+            schedule_id,
+            cron: cron.into(),
+            destination: destination.into(),
+            created_at,
+            paused: false,
+            method: String::new(),
+            headers: Headers::default(),
+            body: Bytes::new(),
+            retries: None,
+            retry_delay: None,
+            delay: None,
+            timeout: None,
+            callback: None,
+            callback_headers: Headers::default(),
+            failure_callback: None,
+            failure_callback_headers: Headers::default(),
+            caller_ip: None,
+            queue: None,
+            flow_control_key: None,
+            parallelism: None,
+            rate: None,
+            period: None,
+            label: None,
+            labels: Vec::new(),
+            last_run: None,
+            next_run: None,
+            last_states: BTreeMap::new(),
+            error: None,
+        }
+    }
 }
 
 impl fmt::Debug for ScheduleRecord {

@@ -6,6 +6,16 @@ use serde::{Deserialize, Deserializer};
 
 use crate::Label;
 
+/// Methods of a visitor whose value is a `Result`: what they are given is a mistake of the field, not of the document.
+macro_rules! mistakes {
+    ($mistake:expr; $($method:ident: $value:ty),+) => {$(
+        fn $method<E: serde::de::Error>(self, _: $value) -> Result<Self::Value, E> {
+            Ok(Err($mistake))
+        }
+    )+};
+}
+pub(crate) use mistakes;
+
 /// Reads a value; `null` is the default.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

@@ -9,6 +9,7 @@ use crate::{EndpointName, UrlGroupName, timestamp::optional_unix_millis, toleran
 /// A URL group as `GET /v2/topics` and `GET /v2/topics/{name}` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct UrlGroupRecord {
     /// The name.
     pub name: UrlGroupName,
@@ -23,8 +24,16 @@ pub struct UrlGroupRecord {
     pub endpoints: Vec<EndpointRecord>,
 }
 
+impl UrlGroupRecord {
+    /// A group without endpoints.
+    pub fn new(name: UrlGroupName) -> Self {
+        Self { name, created_at: None, updated_at: None, endpoints: Vec::new() }
+    }
+}
+
 /// An endpoint of a URL group.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EndpointRecord {
     /// Its name, if it has one.
     #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
@@ -32,6 +41,13 @@ pub struct EndpointRecord {
     /// Where messages to it go.
     #[serde(default, deserialize_with = "tolerant::or_default")]
     pub url: String,
+}
+
+impl EndpointRecord {
+    /// An endpoint without a name.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { name: None, url: url.into() }
+    }
 }
 
 impl std::fmt::Debug for EndpointRecord {

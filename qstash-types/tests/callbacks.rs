@@ -14,8 +14,11 @@ fn report(fields: &str) -> String {
 
 /// Reads the report, and makes sure that nothing is missing because of these fields.
 fn usable(fields: &str) -> Callback {
-    let callback: Callback =
-        serde_json::from_str(&report(fields)).unwrap_or_else(|error| panic!("{fields}: {error}"));
+    let callback = serde_json::from_str(&report(fields)).unwrap_or_else(|error| panic!("{fields}: {error}"));
+    complete(callback, fields)
+}
+
+fn complete(callback: Callback, fields: &str) -> Callback {
     assert_eq!(callback.status(), 503, "{fields}");
     assert_eq!(callback.source_message_id().unwrap().as_str(), "msg_1", "{fields}");
     assert_eq!(callback.text().unwrap(), "hello", "{fields}");
@@ -76,6 +79,44 @@ fn a_body_that_is_not_base64_hides_nothing_else() {
         r#""\ud800""#,
     ];
     refused("sourceBody", |callback| callback.source_body().cloned(), &values);
+}
+
+#[test]
+fn a_body_that_is_no_text_hides_nothing_else() {
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+    let deep_object = format!(r#"{{"a": {deep}, "b": 1}}"#);
+    let lists = ["[]", r#"["aGk="]"#, &deep];
+    refused("sourceBody", |callback| callback.source_body().cloned(), &lists);
+
+    let others = ["12", "-5", "0.5", "true", "false", "{}", r#"{"a": {"b": 1}, "c": 2}"#, &deep_object];
+    for value in others.iter().chain(&lists) {
+        let fields = format!(r#""sourceBody": {value}, "header": {{"A": "b"}}, "maxRetries": 3"#);
+        let callback = complete(Callback::from_json(report(&fields).as_bytes()).unwrap(), value);
+        assert_eq!(callback.source_body().unwrap_err().field(), "sourceBody", "{value}");
+        assert_eq!((callback.max_retries(), callback.headers().unwrap().get("a")), (3, Some("b")), "{value}");
+
+        let json = format!(r#"{{"status": 503, "body": {value}, "sourceBody": null, "dlqId": "1-0"}}"#);
+        let failure = FailureCallback::from_json(json.as_bytes()).unwrap();
+        assert_eq!(failure.dlq_id().unwrap().as_str(), "1-0", "{value}");
+        assert_eq!(failure.callback().body().unwrap_err().field(), "body", "{value}");
+        assert_eq!(failure.callback().source_body().unwrap(), "", "{value}");
+    }
+}
+
+#[test]
+fn an_odd_body_excuses_nothing_else() {
+    for mistake in [
+        r#""status": -1, "body": 5"#,
+        r#""body": 5, "status": -1"#,
+        r#""body": 5, "body": 5"#,
+        r#""body": 5, "status": 200, "status": 200"#,
+        r#""body": {"a": 1"#,
+        r#""body": 5} {"a": 1"#,
+        r#""body": 5, "x": "\ud800"#,
+    ] {
+        let error = Callback::from_json(format!("{{{mistake}}}").as_bytes()).unwrap_err();
+        assert!(std::error::Error::source(&error).is_some(), "{mistake}");
+    }
 }
 
 #[test]

@@ -2,16 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::{
-    num::NonZeroU32,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::{collection::vec, option, prelude::*};
 use qstash_types::{
     CallbackTarget, Deduplication, DeduplicationId, DeliveryOptions, FlowControl, FlowLimits, Label,
-    RedactedHeaders, Redaction, RetryDelay, Settings, Start, Url,
+    Redaction, RetryDelay, Settings, Start, Url,
 };
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -136,6 +133,7 @@ fn a_message_without_options_writes_no_header() {
 fn what_official_sdks_send_is_understood() {
     let options = DeliveryOptions::from_headers(&headers(&[
         ("Upstash-Content-Based-Deduplication", "True"),
+        ("Upstash-Header-Forward", "False"),
         ("Upstash-Flow-Control-Key", "k"),
         ("Upstash-Flow-Control-Value", "period=1h30m3s,rate=3,parallelism=0"),
         ("Upstash-Delay", "1d10h30m"),
@@ -150,16 +148,14 @@ fn what_official_sdks_send_is_understood() {
     let options = options.unwrap();
     assert_eq!(options.deduplication, Some(Deduplication::ByContent));
     let limits = options.settings.flow_control.unwrap().limits;
-    assert_eq!(
-        limits,
-        FlowLimits { parallelism: None, rate: NonZeroU32::new(3), period: Some(Duration::from_secs(5403)) }
-    );
+    assert_eq!(limits, FlowLimits::default().rate(3).period(Duration::from_secs(5403)));
     assert_eq!(options.start, Some(Start::After(Duration::from_secs(34 * 3600 + 30 * 60))));
     assert_eq!(options.settings.timeout, Some(Duration::from_secs(30)));
     assert_eq!(options.labels.iter().map(Label::as_str).collect::<Vec<_>>(), ["a", "b"]);
     let redaction = options.redaction.unwrap();
-    assert!(redaction.body && redaction.covers("authorization") && !redaction.covers("x-other"));
+    assert!(redaction.body && redaction.covers("Authorization") && !redaction.covers("x-other"));
     assert_eq!(options.settings.forward, HeaderMap::new());
+    assert!(!options.forward_all_headers);
 }
 
 #[test]
@@ -229,7 +225,9 @@ fn flow_control_without_a_limit_is_not_written() {
 #[test]
 fn a_redaction_of_nothing_is_not_written() {
     let mut options = DeliveryOptions::default();
-    options.redaction = Some(Redaction { body: false, headers: RedactedHeaders::Only(Vec::new()) });
+    let mut nothing = Redaction::body();
+    nothing.body = false;
+    options.redaction = Some(nothing);
     assert_eq!(options.to_headers().unwrap_err().name(), "upstash-redact-fields");
 }
 

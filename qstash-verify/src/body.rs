@@ -1,8 +1,9 @@
 //! The body: counted, hashed and kept while it arrives, and out of reach until its digest matches.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use bytes::Bytes;
+use qstash_types::{Callback, FailureCallback};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
@@ -165,15 +166,28 @@ impl Verified {
         &self.key
     }
 
-    /// Reads the body as JSON.
+    /// Reads the body as JSON; a [`Callback`] or [`FailureCallback`] as by [`Callback::from_json`].
     ///
     /// # Errors
     ///
     /// The body is not JSON of that form.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
-        let undecodable = self.undecodable;
-        serde_json::from_slice(&self.body).map_err(|source| JsonError { source, undecodable })
+    pub fn json<T: DeserializeOwned + 'static>(&self) -> Result<T, JsonError> {
+        serde_json::from_slice(&self.body).or_else(|source| {
+            odd_callback(&self.body).ok_or(JsonError { source, undecodable: self.undecodable })
+        })
     }
+}
+
+/// What serde makes nothing of, if it is a callback all the same and `T` is its type.
+fn odd_callback<T: 'static>(body: &[u8]) -> Option<T> {
+    let mut read: Option<T> = None;
+    let slot: &mut dyn Any = &mut read;
+    if let Some(slot) = slot.downcast_mut::<Option<Callback>>() {
+        *slot = Callback::from_json(body).ok();
+    } else if let Some(slot) = slot.downcast_mut::<Option<FailureCallback>>() {
+        *slot = FailureCallback::from_json(body).ok();
+    }
+    read
 }
 
 impl fmt::Debug for Verified {

@@ -36,12 +36,12 @@ impl Delivery {
         self.verified.key()
     }
 
-    /// Reads the body as JSON.
+    /// Reads the body as JSON: see [`Verified::json`].
     ///
     /// # Errors
     ///
     /// The body is not JSON of that form.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
+    pub fn json<T: DeserializeOwned + 'static>(&self) -> Result<T, JsonError> {
         self.verified.json()
     }
 

@@ -135,8 +135,9 @@ pub use error::{BuildError, EnvError, JsonError, VerifyError};
 pub use keys::KeySet;
 pub use outcome::Outcome;
 pub use qstash_types::{
-    Callback, DeliveryHeaders, FailureCallback, FieldError, InvalidSigningKey, Region, SigningKey,
-    SigningKeys,
+    Callback, CallbackParts, DeliveryHeaders, DlqId, EndpointName, FailureCallback, FieldError, FlowControl,
+    FlowControlKey, FlowLimits, Headers, InvalidCallback, InvalidId, InvalidSigningKey, Label, MessageId,
+    Region, RetryDelay, ScheduleId, SigningKey, SigningKeys, UrlGroupName,
 };
 pub use refresh::Refresh;
 pub use refusal::{LogLevel, RefusalLog};

@@ -24,6 +24,7 @@ use crate::JsonError;
 /// assert_eq!(outcome.headers().collect::<Vec<_>>(), [("retry-after", "2".to_owned())]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "QStash learns of an outcome that is the response"]
 pub struct Outcome(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod body;
+mod common_traits;
 mod destinations;
 mod extractors;
 mod layers;

@@ -9,9 +9,9 @@ use std::{
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::{task::JoinSet, time::sleep};
 
-use super::pace::Pace;
+use super::{beside, pace::Pace};
 use crate::{
     Client, FailedMessage, Message,
     batch::{Batch, BatchLimits, Cause, Results},
@@ -28,7 +28,11 @@ pub(super) enum Step {
 impl Step {
     pub(super) async fn send(self, client: Client, pace: Pace) -> Results {
         match self {
-            Step::Batch(batch) => pace.send(batch, &client).await,
+            Step::Batch(mut batch) => {
+                let (call, expected) = (batch.call(), batch.messages.len());
+                let answers = beside(async move { pace.send(call, expected, &client).await }).await;
+                batch.results(answers)
+            }
             Step::Mistake(failed) => vec![Err(failed)],
         }
     }
@@ -44,9 +48,9 @@ pin_project! {
         limits: BatchLimits,
         longest_wait: Duration,
         batch: Batch,
-        // Runs from the first message of the batch, as long as there is one.
-        #[pin]
-        timer: Option<Sleep>,
+        // Runs from the first message of the batch, as long as there is one. A task, because a timer cannot be polled any
+        // more when its runtime is gone.
+        timer: JoinSet<()>,
         // Comes after the batch that is given out before it.
         mistake: Option<FailedMessage>,
     }
@@ -61,7 +65,7 @@ impl<S> Batches<S> {
             limits,
             longest_wait,
             batch: Batch::default(),
-            timer: None,
+            timer: JoinSet::new(),
             mistake: None,
         }
     }
@@ -86,12 +90,10 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                     return Poll::Ready(this.batch.take().map(Step::Batch));
                 }
                 Poll::Pending => {
-                    let Some(timer) = this.timer.as_mut().as_pin_mut() else {
-                        return Poll::Pending;
+                    return match ready!(this.timer.poll_join_next(context)) {
+                        Some(_) => Poll::Ready(this.batch.take().map(Step::Batch)),
+                        None => Poll::Pending,
                     };
-                    ready!(timer.poll(context));
-                    this.timer.set(None);
-                    return Poll::Ready(this.batch.take().map(Step::Batch));
                 }
             };
             let full = match add(message, this.batch, this.client, *this.limits) {
@@ -101,10 +103,11 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                     this.batch.take()
                 }
             };
-            if this.batch.messages.is_empty() {
-                this.timer.set(None);
-            } else if full.is_some() || this.timer.is_none() {
-                this.timer.set(Some(sleep(*this.longest_wait)));
+            if full.is_some() || this.batch.messages.is_empty() {
+                *this.timer = JoinSet::new();
+            }
+            if this.timer.is_empty() && !this.batch.messages.is_empty() {
+                this.timer.spawn(sleep(*this.longest_wait));
             }
             if let Some(full) = full {
                 return Poll::Ready(Some(Step::Batch(full)));

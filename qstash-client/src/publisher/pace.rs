@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Client, Error,
-    batch::{Batch, Results, answers},
+    batch::{Answer, answers},
     config::DEDUPLICATION_WINDOW,
+    request::Call,
 };
 
 /// A server whose clock is behind names a time that is over.
@@ -25,21 +26,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Pace(Arc<Mutex<Option<Instant>>>);
 
 impl Pace {
-    /// Sends a batch as soon as no rate limit is in the way.
-    pub(super) async fn send(self, mut batch: Batch, client: &Client) -> Results {
-        let call = batch.call();
-        let expected = batch.messages.len();
+    /// Makes the call of a batch as soon as no rate limit is in the way.
+    pub(super) async fn send(
+        self,
+        call: Call,
+        expected: usize,
+        client: &Client,
+    ) -> Result<Vec<Answer>, Error> {
         self.wait().await;
         let start = Instant::now();
         let mut may_be_done = false;
         loop {
             let answer = client.call(call.clone(), |body| answers(body, expected)).await;
             let error = match answer.map_err(|error| error.after_another(may_be_done)) {
-                Ok(answers) => return batch.results(Ok(answers)),
+                Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
             let Some(pause) = pause(&error, start.elapsed(), client.inner.timeout) else {
-                return batch.results(Err(error));
+                return Err(error);
             };
             may_be_done = error.is_ambiguous();
             self.hold(pause);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use qstash_types::{
     DeliveryOptions, FlowControl, FlowLimits, Headers, Label, Method, QueueName, RetryDelay, ScheduleRecord,
-    Start, canonical, duration, header, without_secrets,
+    Start, duration, header, without_secrets,
 };
 
 use crate::{InvalidInput, message::MessageParts};
@@ -160,8 +160,9 @@ impl Findings {
 
     fn headers(&mut self, record: &ScheduleRecord, options: &DeliveryOptions) {
         let wanted = delivered(options);
-        let names =
-            |headers: &Headers| headers.iter().map(|(name, _)| canonical(name)).collect::<BTreeSet<_>>();
+        let names = |headers: &Headers| {
+            headers.iter().map(|(name, _)| header::canonical(name)).collect::<BTreeSet<_>>()
+        };
         for name in names(&record.headers).union(&names(&wanted)) {
             let (is, wanted) = (values(&record.headers, name), values(&wanted, name));
             // Those of the call itself are delivered as well.
@@ -215,16 +216,13 @@ fn labels(labels: &[Label]) -> String {
 
 fn flow_control(flow_control: Option<&FlowControl>) -> String {
     flow_control.map_or_else(String::new, |FlowControl { key, limits }| {
-        let period = Some(limits.period.unwrap_or(DEFAULT_PERIOD));
-        format!("{key} {}", FlowLimits { period, ..*limits })
+        format!("{key} {}", limits.period(limits.period.unwrap_or(DEFAULT_PERIOD)))
     })
 }
 
 fn shown_flow_control(record: &ScheduleRecord) -> String {
     let &ScheduleRecord { parallelism, rate, period, .. } = record;
-    let shown = record
-        .flow_control_key
-        .clone()
-        .map(|key| FlowControl { key, limits: FlowLimits { parallelism, rate, period } });
+    let limits = FlowLimits { parallelism, rate, period };
+    let shown = record.flow_control_key.clone().map(|key| FlowControl { key, limits });
     flow_control(shown.as_ref())
 }

@@ -59,7 +59,8 @@ impl Plan {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
 
-    /// Does what the plan says, and stops at the first step that fails. A plan may be applied again.
+    /// Does what the plan says, and stops at the first step that fails, or wherever it is when the future is dropped. A plan
+    /// may be applied again.
     ///
     /// A schedule that is to be paused is made or replaced first, and may publish once before it is paused.
     ///

@@ -22,6 +22,7 @@ fn defaults() -> MessageOptions {
         .label("service")
         .forward("x-team", "a")
         .header("x-own", "1")
+        .forward_all_headers()
         .callback(CallbackTarget::to("https://h/done").retries(9))
         .failure_callback("https://h/failed")
 }
@@ -36,6 +37,7 @@ async fn the_defaults_apply_to_a_message_that_says_nothing() {
         ("upstash-label", "service"),
         ("upstash-forward-x-team", "a"),
         ("x-own", "1"),
+        ("upstash-header-forward", "true"),
         ("upstash-callback", "https://h/done"),
         ("upstash-callback-retries", "9"),
         ("upstash-failure-callback", "https://h/failed"),

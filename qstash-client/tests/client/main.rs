@@ -4,6 +4,7 @@
 
 mod batch;
 mod check;
+mod common_traits;
 mod configuration;
 mod defaults;
 mod dlq;

@@ -147,3 +147,26 @@ fn debug_shows_neither_the_body_nor_header_values_nor_queries() {
     assert!(!shown.contains("CANARY"), "{shown}");
     assert!(shown.contains("https://example.com/hook"), "{shown}");
 }
+
+#[test]
+fn a_header_that_the_client_or_http_writes_cannot_be_set() {
+    for name in [
+        "authorization",
+        "Connection",
+        "content-length",
+        "expect",
+        "Host",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "upstash-delay",
+        "Upstash-Not-Before",
+        "upstash-deduplication-id",
+        "upstash-content-based-deduplication",
+    ] {
+        let message = message().header(name, "1");
+        let mistake = message.parts().unwrap_err();
+        assert_eq!(mistake.field(), "header", "{name}");
+        assert!(mistake.to_string().contains("cannot be set here"), "{mistake}");
+    }
+}

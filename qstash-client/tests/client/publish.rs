@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, header};
 use qstash_client::{
-    CallbackTarget, Client, DeduplicationId, Destination, Endpoint, FlowControl, Message, Redaction,
-    RetryDelay,
+    CallbackTarget, DeduplicationId, Destination, Endpoint, FlowControl, Message, Redaction, RetryDelay,
 };
 
 use crate::support::{ACCEPTED, Script, ok, status, values, with_headers};
@@ -296,15 +295,4 @@ async fn unknown_fields_of_an_answer_are_ignored() {
     )]);
     let published = server.client().publish(Message::to("https://example.com")).await.unwrap();
     assert_eq!(published.message_id().as_str(), "msg_1");
-}
-
-#[test]
-fn clients_and_their_futures_can_move_between_threads() {
-    fn assert_send<T: Send>(_: &T) {}
-    fn assert_shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
-
-    let client: Client = Script::default().client();
-    assert_shareable(&client);
-    assert_shareable(&Message::to("https://example.com"));
-    assert_send(&client.publish(Message::to("https://example.com")));
 }

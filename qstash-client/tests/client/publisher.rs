@@ -16,7 +16,10 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use http::{Request, Response, StatusCode};
 use qstash_client::{Client, ClientBuilder, Error, Message, TransportError};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
 
 use crate::support::{Script, ok, status, with_headers};
 
@@ -152,6 +155,22 @@ async fn a_few_messages_wait_for_others_only_so_long() {
     let times: Vec<_> = calls.iter().map(|(time, _)| (*time - start).as_millis()).collect();
     assert!((900..910).contains(&times[0]), "the first came at 400 ms and waited 500: {times:?}");
     assert!((1200..1210).contains(&times[1]), "the end of the stream waits for nothing: {times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_inherit_the_wait_of_the_one_before() {
+    let server = Server::new(|_| Fault::None);
+    let start = Instant::now();
+    let source = messages(4).enumerate().then(|(number, message)| async move {
+        tokio::time::sleep_until(start + Duration::from_millis([0, 400, 450, 2000][number])).await;
+        message
+    });
+    let publisher = server.client().publisher().batch_messages(number(2));
+    let results: Vec<_> = publisher.longest_wait(Duration::from_millis(500)).publish(source).collect().await;
+    assert_eq!(results.len(), 4);
+    assert_eq!(server.sizes(), [2, 1, 1]);
+    let second = server.state.calls.lock().unwrap()[1].0 - start;
+    assert!((950..960).contains(&second.as_millis()), "it came at 450 ms and waited 500: {second:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -335,9 +354,48 @@ async fn a_server_that_asks_for_eternity_is_asked_again_the_next_day() {
 }
 
 #[test]
-fn the_stream_of_results_can_move_between_threads_and_be_made_anywhere() {
-    fn assert_send<T: Send>(_: &T) {}
-    assert_send(&Server::new(|_| Fault::None).client().publisher().publish(messages(1)));
+fn the_stream_of_results_can_be_made_without_a_runtime() {
+    drop(Server::new(|_| Fault::None).client().publisher().publish(messages(1)));
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+#[test]
+fn calls_that_end_with_their_runtime_fail_and_the_next_one_goes_on_with_the_rest() {
+    let server = Server::new(|_| Fault::None);
+    let publisher = server.client().publisher().batch_messages(number(2)).in_flight(number(1));
+    let mut results = Box::pin(publisher.publish(messages(4)));
+    runtime().block_on(async {
+        assert!(results.next().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    });
+    assert_eq!(server.sizes(), [2]);
+
+    let results = runtime().block_on(results.collect::<Vec<_>>());
+    let [Err(first), Err(second), Ok(_), Ok(last)] = &results[..] else {
+        panic!("{results:?}");
+    };
+    assert_eq!(last.message_id().as_str(), "msg_3");
+    for (number, failed) in [first, second].into_iter().enumerate() {
+        assert!(failed.is_retryable() && failed.is_ambiguous());
+        let parts = failed.message().parts().unwrap();
+        assert_eq!(parts.body, number.to_string());
+        assert!(parts.options.deduplication.is_some());
+        let cause = failed.error().and_then(std::error::Error::source).unwrap();
+        assert_eq!(cause.to_string(), "the runtime that the call was made on was shut down");
+    }
+}
+
+#[test]
+fn messages_that_wait_for_others_outlive_the_runtime_that_they_came_on() {
+    let server = Server::new(|_| Fault::None);
+    let source = messages(1).chain(stream::pending());
+    let mut results = Box::pin(server.client().publisher().publish(source));
+    runtime().block_on(async { assert!(results.next().now_or_never().is_none()) });
+    assert!(runtime().block_on(results.next()).unwrap().is_ok());
+    assert_eq!(server.sizes(), [1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,6 +176,16 @@ async fn a_reqwest_client_of_the_caller_is_used() {
     assert!(server.requests()[0].contains("\r\nx-own: 1\r\n"));
 }
 
+#[tokio::test]
+async fn what_reqwest_refuses_to_send_was_not_sent() {
+    let server = RawServer::accepting().await;
+    let only_https = http_client().https_only(true).build().unwrap();
+    let builder = Client::builder().base_url(&*server.url).token("t").retry(RetryPolicy::never());
+    let error = builder.http_client(only_https).build().unwrap().publish(message()).await.unwrap_err();
+    assert!(matches!(error, Error::Transport(_)) && !error.is_ambiguous(), "{error:?}");
+    assert!(server.requests().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_of_the_callers_reqwest_client_is_a_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

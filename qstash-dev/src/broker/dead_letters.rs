@@ -76,14 +76,12 @@ impl DeadLetters {
     fn show(&self, key: Cursor) -> Option<DeadLetter> {
         let entry = self.entries.get(&key)?;
         let response = entry.outcome.response();
-        Some(DeadLetter {
-            dlq_id: id(key),
-            message: entry.message.record(),
-            response_status: response.map(|response| response.status.as_u16()),
-            response_headers: response
-                .map_or_else(Headers::default, |response| Headers::record(&response.headers)),
-            response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
-        })
+        let mut letter = DeadLetter::new(id(key), entry.message.record());
+        letter.response_status = response.map(|response| response.status.as_u16());
+        letter.response_headers =
+            response.map_or_else(Headers::default, |response| Headers::record(&response.headers));
+        letter.response_body = response.map_or_else(Bytes::new, |response| response.body.clone());
+        Some(letter)
     }
 }
 

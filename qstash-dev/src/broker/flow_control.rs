@@ -119,19 +119,18 @@ impl FlowControls {
 
 fn record(key: &FlowControlKey, control: &Control) -> FlowControlRecord {
     let state = &control.state;
-    FlowControlRecord {
-        key: key.clone(),
-        wait_list_size: control.line.len() as u64,
-        parallelism_max: state.limits.parallelism.map_or(0, NonZeroU32::get),
-        parallelism_count: control.running,
-        rate_max: state.limits.rate.map_or(0, NonZeroU32::get),
-        rate_count: state.started,
-        rate_period: Some(state.limits.period.unwrap_or(DEFAULT_PERIOD)),
-        rate_period_start: Some(state.period_start.into()),
-        paused: state.activity == Activity::Paused,
-        parallelism_pinned: state.pinned_parallelism,
-        rate_pinned: state.pinned_rate,
-    }
+    let mut record = FlowControlRecord::new(key.clone());
+    record.wait_list_size = control.line.len() as u64;
+    record.parallelism_max = state.limits.parallelism.map_or(0, NonZeroU32::get);
+    record.parallelism_count = control.running;
+    record.rate_max = state.limits.rate.map_or(0, NonZeroU32::get);
+    record.rate_count = state.started;
+    record.rate_period = Some(state.limits.period.unwrap_or(DEFAULT_PERIOD));
+    record.rate_period_start = Some(state.period_start.into());
+    record.paused = state.activity == Activity::Paused;
+    record.parallelism_pinned = state.pinned_parallelism;
+    record.rate_pinned = state.pinned_rate;
+    record
 }
 
 impl Broker {

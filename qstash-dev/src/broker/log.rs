@@ -38,37 +38,34 @@ impl Entry {
         let shown = message.record();
         let outcome = self.outcome.as_ref().filter(|_| self.state == LogState::Error);
         let response = outcome.and_then(|outcome| outcome.response());
-        LogEntry {
-            time: self.time.into(),
-            message_id: shown.message_id,
-            state: self.state.clone(),
-            url: shown.url,
-            method: shown.method,
-            headers: shown.headers,
-            body: shown.body,
-            error: outcome.map(ToString::to_string),
-            next_delivery_time: self.next_attempt.map(Into::into),
-            url_group: shown.url_group,
-            endpoint: shown.endpoint,
-            schedule_id: shown.schedule_id,
-            queue: shown.queue,
-            response_status: response.map(|response| response.status.as_u16()),
-            response_headers: response.map(|response| Headers::record(&response.headers)),
-            response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
-            timeout: Some(message.timeout),
-            callback: shown.callback,
-            callback_headers: shown.callback_headers,
-            failure_callback: shown.failure_callback,
-            failure_callback_headers: shown.failure_callback_headers,
-            max_retries: Some(shown.max_retries),
-            retry_delay: shown.retry_delay,
-            label: shown.label,
-            labels: shown.labels,
-            flow_control_key: shown.flow_control_key,
-            parallelism: shown.parallelism,
-            rate: shown.rate,
-            period: shown.period,
-        }
+        let mut entry = LogEntry::new(self.time.into(), shown.message_id, self.state.clone());
+        entry.url = shown.url;
+        entry.method = shown.method;
+        entry.headers = shown.headers;
+        entry.body = shown.body;
+        entry.error = outcome.map(ToString::to_string);
+        entry.next_delivery_time = self.next_attempt.map(Into::into);
+        entry.url_group = shown.url_group;
+        entry.endpoint = shown.endpoint;
+        entry.schedule_id = shown.schedule_id;
+        entry.queue = shown.queue;
+        entry.response_status = response.map(|response| response.status.as_u16());
+        entry.response_headers = response.map(|response| Headers::record(&response.headers));
+        entry.response_body = response.map_or_else(Bytes::new, |response| response.body.clone());
+        entry.timeout = Some(message.timeout);
+        entry.callback = shown.callback;
+        entry.callback_headers = shown.callback_headers;
+        entry.failure_callback = shown.failure_callback;
+        entry.failure_callback_headers = shown.failure_callback_headers;
+        entry.max_retries = Some(shown.max_retries);
+        entry.retry_delay = shown.retry_delay;
+        entry.label = shown.label;
+        entry.labels = shown.labels;
+        entry.flow_control_key = shown.flow_control_key;
+        entry.parallelism = shown.parallelism;
+        entry.rate = shown.rate;
+        entry.period = shown.period;
+        entry
     }
 
     /// How many bytes of headers and bodies the entry holds on to.

@@ -220,32 +220,29 @@ impl Message {
     /// The message as the API shows it.
     pub fn record(&self) -> MessageRecord {
         let limits = self.flow_control.as_ref().map(|flow_control| flow_control.limits);
-        MessageRecord {
-            message_id: self.id.clone(),
-            url: self.url.to_string(),
-            url_group: self.url_group.clone(),
-            endpoint: self.endpoint.clone(),
-            method: self.method.to_string(),
-            headers: self.shown_headers(),
-            body: self.shown_body(),
-            max_retries: self.max_retries,
-            retry_delay: self.retry_delay.as_ref().map(ToString::to_string),
-            not_before: Some(self.not_before.into()),
-            created_at: self.created_at.into(),
-            callback: self.callback.as_ref().map(|target| target.url.to_string()),
-            callback_headers: self.shown_callback_headers(self.callback.as_deref()),
-            failure_callback: self.failure_callback.as_ref().map(|target| target.url.to_string()),
-            failure_callback_headers: self.shown_callback_headers(self.failure_callback.as_deref()),
-            queue: self.queue.clone(),
-            schedule_id: self.schedule_id.clone(),
-            caller_ip: Some(self.caller_ip.to_string()),
-            label: self.labels.first().cloned(),
-            labels: self.labels.to_vec(),
-            flow_control_key: self.flow_control.as_ref().map(|flow_control| flow_control.key.clone()),
-            parallelism: limits.and_then(|limits| limits.parallelism),
-            rate: limits.and_then(|limits| limits.rate),
-            period: limits.map(|limits| limits.period.unwrap_or(Duration::from_secs(1))),
-        }
+        let mut record = MessageRecord::new(self.id.clone(), self.url.to_string(), self.created_at.into());
+        record.url_group.clone_from(&self.url_group);
+        record.endpoint.clone_from(&self.endpoint);
+        record.method = self.method.to_string();
+        record.headers = self.shown_headers();
+        record.body = self.shown_body();
+        record.max_retries = self.max_retries;
+        record.retry_delay = self.retry_delay.as_ref().map(ToString::to_string);
+        record.not_before = Some(self.not_before.into());
+        record.callback = self.callback.as_ref().map(|target| target.url.to_string());
+        record.callback_headers = self.shown_callback_headers(self.callback.as_deref());
+        record.failure_callback = self.failure_callback.as_ref().map(|target| target.url.to_string());
+        record.failure_callback_headers = self.shown_callback_headers(self.failure_callback.as_deref());
+        record.queue.clone_from(&self.queue);
+        record.schedule_id.clone_from(&self.schedule_id);
+        record.caller_ip = Some(self.caller_ip.to_string());
+        record.label = self.labels.first().cloned();
+        record.labels = self.labels.to_vec();
+        record.flow_control_key = self.flow_control.as_ref().map(|flow_control| flow_control.key.clone());
+        record.parallelism = limits.and_then(|limits| limits.parallelism);
+        record.rate = limits.and_then(|limits| limits.rate);
+        record.period = limits.map(|limits| limits.period.unwrap_or(Duration::from_secs(1)));
+        record
     }
 
     /// The headers as reads of the API show them.

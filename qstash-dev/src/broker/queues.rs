@@ -58,14 +58,13 @@ impl From<QueueState> for Queue {
 impl Queues {
     fn record(name: &QueueName, queue: &Queue) -> QueueRecord {
         let QueueState { created_at, updated_at, parallelism, activity } = queue.state;
-        QueueRecord {
-            name: name.clone(),
-            created_at: Some(created_at.into()),
-            updated_at: Some(updated_at.into()),
-            parallelism: parallelism.get(),
-            lag: queue.lag as u64,
-            paused: activity == Activity::Paused,
-        }
+        let mut record = QueueRecord::new(name.clone());
+        record.created_at = Some(created_at.into());
+        record.updated_at = Some(updated_at.into());
+        record.parallelism = parallelism.get();
+        record.lag = queue.lag as u64;
+        record.paused = activity == Activity::Paused;
+        record
     }
 
     pub(super) fn restore(&mut self, name: QueueName, state: QueueState) {

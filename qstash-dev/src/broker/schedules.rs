@@ -56,39 +56,36 @@ fn record((id, schedule): (&ScheduleId, &Schedule)) -> ScheduleRecord {
     let message =
         Message::published(nameless, *created_at, nowhere, options.clone(), body.clone(), *caller_ip);
     let shown = message.record();
-    ScheduleRecord {
-        schedule_id: id.clone(),
-        cron: cron.to_string(),
-        destination: destination.to_string(),
-        created_at: (*created_at).into(),
-        paused: run.activity == Activity::Paused,
-        method: shown.method,
-        headers: shown.headers,
-        body: shown.body,
-        retries: Some(shown.max_retries),
-        retry_delay: shown.retry_delay,
-        delay: match options.start {
-            Some(Start::After(delay)) => Some(delay),
-            _ => None,
-        },
-        timeout: options.settings.timeout,
-        callback: shown.callback,
-        callback_headers: shown.callback_headers,
-        failure_callback: shown.failure_callback,
-        failure_callback_headers: shown.failure_callback_headers,
-        caller_ip: shown.caller_ip,
-        queue: shown.queue,
-        flow_control_key: shown.flow_control_key,
-        parallelism: shown.parallelism,
-        rate: shown.rate,
-        period: shown.period,
-        label: shown.label,
-        labels: shown.labels,
-        last_run: run.last.map(Into::into),
-        next_run: run.next.map(Into::into),
-        last_states: run.messages.clone(),
-        error: run.error.clone(),
-    }
+    let mut record =
+        ScheduleRecord::new(id.clone(), cron.to_string(), destination.to_string(), (*created_at).into());
+    record.paused = run.activity == Activity::Paused;
+    record.method = shown.method;
+    record.headers = shown.headers;
+    record.body = shown.body;
+    record.retries = Some(shown.max_retries);
+    record.retry_delay = shown.retry_delay;
+    record.delay = match options.start {
+        Some(Start::After(delay)) => Some(delay),
+        _ => None,
+    };
+    record.timeout = options.settings.timeout;
+    record.callback = shown.callback;
+    record.callback_headers = shown.callback_headers;
+    record.failure_callback = shown.failure_callback;
+    record.failure_callback_headers = shown.failure_callback_headers;
+    record.caller_ip = shown.caller_ip;
+    record.queue = shown.queue;
+    record.flow_control_key = shown.flow_control_key;
+    record.parallelism = shown.parallelism;
+    record.rate = shown.rate;
+    record.period = shown.period;
+    record.label = shown.label;
+    record.labels = shown.labels;
+    record.last_run = run.last.map(Into::into);
+    record.next_run = run.next.map(Into::into);
+    record.last_states = run.messages.clone();
+    record.error.clone_from(&run.error);
+    record
 }
 
 impl Schedule {

@@ -28,17 +28,18 @@ pub(super) struct UrlGroup {
 }
 
 fn record((name, group): (&UrlGroupName, &UrlGroup)) -> UrlGroupRecord {
-    UrlGroupRecord {
-        name: name.clone(),
-        created_at: Some(group.created_at.into()),
-        updated_at: Some(group.updated_at.into()),
-        endpoints: group.endpoints.iter().map(Endpoint::record).collect(),
-    }
+    let mut record = UrlGroupRecord::new(name.clone());
+    record.created_at = Some(group.created_at.into());
+    record.updated_at = Some(group.updated_at.into());
+    record.endpoints = group.endpoints.iter().map(Endpoint::record).collect();
+    record
 }
 
 impl Endpoint {
     fn record(&self) -> EndpointRecord {
-        EndpointRecord { name: self.name.clone(), url: self.url.to_string() }
+        let mut record = EndpointRecord::new(self.url.as_str());
+        record.name.clone_from(&self.name);
+        record
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn global(api: &Api, call: &Call) -> Result<Reply, Refusal> {
         ("GET", []) => {
             let (count, most) = api.worker.look(crate::broker::Broker::parallelism).await?;
             let (parallelism_count, parallelism_max) = (count as u64, most as u64);
-            Ok(json(StatusCode::OK, &GlobalParallelism { parallelism_max, parallelism_count }))
+            Ok(json(StatusCode::OK, &GlobalParallelism::new(parallelism_max, parallelism_count)))
         }
         (_, []) => Err(Refusal::method("GET")),
         _ => Err(call.not_found()),

@@ -34,7 +34,7 @@ async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refus
         Some(by) if by.eq_ignore_ascii_case("messageId") => {
             let (groups, cursor) =
                 api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
-            let groups = groups.into_iter().map(|(message_id, entries)| MessageLog { message_id, entries });
+            let groups = groups.into_iter().map(|(message_id, entries)| MessageLog::new(message_id, entries));
             Ok(listed("messages", json!(groups.collect::<Vec<_>>()), cursor))
         }
         Some(_) => Err(Refusal::bad_request("groupBy: expected messageId")),

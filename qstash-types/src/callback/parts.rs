@@ -16,7 +16,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, b
 /// let callback = Callback::from(CallbackParts { status: 503, retried: 3, max_retries: 3, ..Default::default() });
 /// assert!(callback.is_last_attempt());
 /// ```
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallbackParts {
     /// The HTTP status of the attempt, 0 when no response came.

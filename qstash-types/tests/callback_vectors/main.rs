@@ -4,6 +4,7 @@
 
 mod vector;
 
+use qstash_types::Callback;
 use vector::{CHOICES, Vector};
 
 #[test]
@@ -11,6 +12,14 @@ fn every_vector_decodes_as_it_says() {
     vector::check_all(vector::all().into_iter().map(|vector| {
         let decoded = serde_json::from_slice(&vector.body());
         (vector, decoded)
+    }));
+}
+
+#[test]
+fn every_vector_is_read_as_the_body_of_a_request() {
+    vector::check_all(vector::all().into_iter().map(|vector| {
+        let read = Callback::from_json(&vector.body());
+        (vector, read)
     }));
 }
 

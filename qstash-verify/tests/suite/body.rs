@@ -1,7 +1,9 @@
 //! The body on its way: counted, hashed, kept, and given out when it is proven.
 
 use bytes::Bytes;
-use qstash_verify::{DEFAULT_BODY_LIMIT, Presented, Unread, VerifierBuilder, VerifyError};
+use qstash_verify::{
+    Callback, DEFAULT_BODY_LIMIT, FailureCallback, Presented, Unread, VerifierBuilder, VerifyError,
+};
 use serde::Deserialize;
 
 use crate::support::{ISSUED, at, claims, lenient, token};
@@ -54,6 +56,21 @@ fn a_body_of_one_chunk_is_not_copied() {
     let verified = unread.finish().unwrap();
     assert_eq!(verified.body().as_ptr(), body.as_ptr());
     assert_eq!(verified.clone().body().as_ptr(), body.as_ptr());
+}
+
+#[test]
+fn a_callback_whose_body_is_no_text_is_a_callback() {
+    let body = br#"{"status": 503, "body": {"a": 1}, "sourceBody": 5, "dlqId": "1-0"}"#;
+    let mut unread = unread(body);
+    unread.push(Bytes::from_static(body)).unwrap();
+    let verified = unread.finish().unwrap();
+
+    let callback: Callback = verified.json().unwrap();
+    assert_eq!((callback.status(), callback.body().unwrap_err().field()), (503, "body"));
+    let failure: FailureCallback = verified.json().unwrap();
+    assert_eq!(failure.dlq_id().unwrap().as_str(), "1-0");
+    assert_eq!(failure.callback().source_body().unwrap_err().field(), "sourceBody");
+    verified.json::<u32>().unwrap_err();
 }
 
 #[test]

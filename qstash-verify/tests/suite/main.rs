@@ -1,6 +1,7 @@
 //! What the verifier promises, through its public doors.
 
 mod body;
+mod common_traits;
 mod destination;
 mod diagnose;
 mod differential;

@@ -215,6 +215,8 @@ fn wire_types(printed: &mut Printed) {
         printed.error("InvalidUrl", &Url::new(secret).unwrap_err());
         let parsed = from_json::<Callback>(&json!({"status": secret.len(), "body": format!("*{secret}")}));
         printed.error("FieldError", &parsed.body().unwrap_err());
+        let broken = json!({"status": -1, "body": [secret], "url": secret}).to_string();
+        printed.error("InvalidCallback", &Callback::from_json(broken.as_bytes()).unwrap_err());
         printed.error("InvalidId", &Label::new(format!("{secret},")).unwrap_err());
         printed.error("InvalidDestination", &Destination::try_from(format!("{secret}/")).unwrap_err());
         printed.error("InvalidFlowControl", &secret.parse::<FlowLimits>().unwrap_err());
