@@ -148,7 +148,7 @@ impl Year {
     pub(super) fn judge(&self) {
         let pinned =
             self.flows.values().filter(|flow| flow.has_pinned_parallelism || flow.has_pinned_rate).count();
-        assert_eq!(self.broker.flow_controls("").count(), pinned, "others are forgotten");
+        assert_eq!(self.broker.flow_controls(self.now, "").count(), pinned, "others are forgotten");
         assert_eq!(self.broker.dead_letters().count(), self.dead);
         // Beside those, two queues and the URL group.
         assert_eq!(self.kept.len(), pinned + self.dead + 3, "no record is left over");

@@ -139,7 +139,7 @@ impl Year {
     }
 
     pub(super) fn set_flow_control(&mut self, key: &str, activity: Activity) {
-        if self.broker.flow_control(key).is_some() {
+        if self.broker.flow_control(self.now, key).is_some() {
             self.flows.get_mut(key).unwrap().is_paused = activity == Activity::Paused;
             let key = FlowControlKey::new(key).unwrap();
             self.call(Command::FlowControl(key, FlowChange::Set(activity)));
@@ -148,7 +148,7 @@ impl Year {
 
     pub(super) fn change_flow_control(&mut self) {
         let (key, _) = FLOWS[usize::try_from(self.dice.below(2)).unwrap()];
-        if self.broker.flow_control(key).is_none() {
+        if self.broker.flow_control(self.now, key).is_none() {
             return;
         }
         if self.dice.one_in(3) {
@@ -212,7 +212,7 @@ impl Year {
 
     /// What the API shows of a broker, short of what attempts that are running make of it.
     pub(super) fn shown(&self, broker: &Broker) -> Vec<Value> {
-        let mut controls: Vec<_> = broker.flow_controls("").map(|record| json!(record)).collect();
+        let mut controls: Vec<_> = broker.flow_controls(self.now, "").map(|record| json!(record)).collect();
         for control in &mut controls {
             for count in ["parallelismCount", "waitListSize"] {
                 control.as_object_mut().unwrap().remove(count);
