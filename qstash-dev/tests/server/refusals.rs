@@ -245,12 +245,16 @@ async fn a_wrong_method_is_refused_by_naming_the_right_one() {
         ("PUT", "/v2/dlq", "GET, DELETE"),
         ("POST", "/v2/logs", "GET"),
         ("POST", "/v2/events", "GET"),
+        ("GET", "/v2/flowControl/k/pin", "POST"),
     ];
     for (method, target, allowed) in cases {
         let answer = call(&server, method, target).send().await;
         assert_eq!(answer.status, 405, "{method} {target}");
         assert_eq!(answer.error(), format!("only {allowed} is allowed here"));
         assert!(answer.head.contains(&format!("allow: {}", allowed.to_ascii_lowercase())));
+    }
+    for (method, target) in [("GET", "/v2/flowControl/k/odd"), ("PUT", "/v2/queues/q/odd")] {
+        assert_eq!(call(&server, method, target).send().await.status, 404, "no method makes {target} exist");
     }
 }
 
