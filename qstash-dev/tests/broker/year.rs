@@ -250,7 +250,7 @@ impl Year {
     /// Time goes on, visiting each instant that the broker asked for; sometimes it comes late, or after the next event.
     fn pass(&mut self, span: Duration) {
         let target = self.now + span;
-        let late = self.dice.one_in(10);
+        let late = self.dice.one_in(5);
         if late && self.dice.one_in(2) {
             self.now = target;
             return;

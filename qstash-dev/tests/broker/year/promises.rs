@@ -33,6 +33,7 @@ impl Year {
                 known.ended = true;
             }
             LogState::Failed => {
+                assert!(!known.cancelled, "{id} was cancelled, which is no failure");
                 assert!(
                     known.attempts == 1 + known.max_retries || known.ending == Some(Ending::RefusedForGood),
                     "{id} is given up too early"

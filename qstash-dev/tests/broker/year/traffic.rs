@@ -34,7 +34,7 @@ impl Year {
             put("upstash-flow-control-value", limits.to_owned());
         }
         let destination = if self.dice.one_in(10) { "group" } else { "http://127.0.0.1:9/x" };
-        let deduplication = self.dice.one_in(5).then(|| self.dice.below(10));
+        let deduplication = self.dice.one_in(3).then(|| self.dice.below(10));
         if let Some(id) = deduplication {
             put("upstash-deduplication-id", id.to_string());
         }
