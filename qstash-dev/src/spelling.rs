@@ -14,10 +14,12 @@ pub enum CanceledSpelling {
 }
 
 impl CanceledSpelling {
-    /// Has the entry show it.
-    pub(crate) fn apply(self, entry: &mut LogEntry) {
-        if self == Self::TwoLs && entry.state == LogState::Canceled {
-            entry.state = LogState::Unknown("CANCELLED".into());
+    /// Has the entries show it.
+    pub(crate) fn apply<'a>(self, entries: impl IntoIterator<Item = &'a mut LogEntry>) {
+        if self == Self::TwoLs {
+            for entry in entries.into_iter().filter(|entry| entry.state == LogState::Canceled) {
+                entry.state = LogState::Unknown("CANCELLED".into());
+            }
         }
     }
 }

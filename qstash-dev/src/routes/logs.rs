@@ -29,13 +29,13 @@ async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refus
     match query.one("groupBy") {
         None => {
             let (mut entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
-            entries.iter_mut().for_each(|entry| api.canceled.apply(entry));
+            api.canceled.apply(&mut entries);
             Ok(listed(name, json!(entries), cursor))
         }
         Some(by) if by.eq_ignore_ascii_case("messageId") => {
             let (mut groups, cursor) =
                 api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
-            groups.iter_mut().flat_map(|(_, entries)| entries).for_each(|entry| api.canceled.apply(entry));
+            api.canceled.apply(groups.iter_mut().flat_map(|(_, entries)| entries));
             let groups = groups.into_iter().map(|(message_id, entries)| MessageLog { message_id, entries });
             Ok(listed("messages", json!(groups.collect::<Vec<_>>()), cursor))
         }

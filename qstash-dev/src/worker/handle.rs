@@ -12,10 +12,13 @@ use crate::{
     reply::Refusal,
 };
 
+/// What somebody wants to see of the broker, at the time it is then.
+type Look = Box<dyn FnOnce(&Broker, Millis) + Send>;
+
 /// What the worker is asked to do.
 pub(super) enum Request {
     Call(Box<Command>, oneshot::Sender<Result<Answer, Refusal>>),
-    Look(Box<dyn FnOnce(&Broker, Millis) + Send>),
+    Look(Look),
     Listen(oneshot::Sender<Option<Listener>>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
