@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::{
     body::{Body as _, Incoming},
@@ -168,6 +168,9 @@ impl Service {
         let not_found = || Refusal::not_found(format!("{} not found", head.uri.path()));
         let (resource, rest) = call::resource(head.uri.path()).unwrap_or_default();
         let limit = if resource == "batch" { LONGEST_BATCH } else { LONGEST_BODY };
+        if asks_first(&head.headers) && body.size_hint().lower() > limit as u64 {
+            return Err(too_long(limit));
+        }
         let body = timeout(SLOWEST_BODY, read(body, limit))
             .await
             .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"))??;
@@ -215,8 +218,16 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
         }
     }
     if length > limit {
-        let error = format!("the body is longer than {limit} bytes");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+        return Err(too_long(limit));
     }
     Ok(kept.freeze())
+}
+
+fn too_long(limit: usize) -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {limit} bytes"))
+}
+
+/// Whether a client keeps its body back until it hears that it is wanted.
+fn asks_first(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::request::Parts;
 
-use crate::{keyring::Keyring, query::percent_decoded, reply::Refusal, worker::Handle};
+use crate::{CanceledSpelling, keyring::Keyring, query::percent_decoded, reply::Refusal, worker::Handle};
 
 /// The most headers of a call; room for more than hyper's own limit would be allocated for each request.
 pub(crate) const MOST_HEADERS: usize = 100;
@@ -15,6 +15,7 @@ pub(crate) const MOST_HEADERS: usize = 100;
 pub(crate) struct Api {
     pub(crate) keys: Keyring,
     pub(crate) worker: Handle,
+    pub(crate) canceled: CanceledSpelling,
 }
 
 /// A call that was let in.

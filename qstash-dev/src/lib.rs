@@ -98,6 +98,7 @@ mod reply;
 mod routes;
 mod secret;
 mod server;
+mod spelling;
 mod store;
 #[cfg(feature = "tls")]
 mod tls;
@@ -107,3 +108,4 @@ mod worker;
 pub use account::Account;
 pub use fault::Fault;
 pub use server::{DevServer, DevServerBuilder, StartError};
+pub use spelling::CanceledSpelling;

@@ -142,7 +142,7 @@ impl Worker {
                 self.callers.insert(call, answer);
                 self.handle(Event::Call { call, command });
             }
-            Request::Look(look) => look(&self.broker),
+            Request::Look(look) => look(&self.broker, self.clock.now()),
             Request::Listen(listener) => {
                 // Once the server is to end, nobody would tell a page that it is over.
                 let is_open = self.courier.is_some();

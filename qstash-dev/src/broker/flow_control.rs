@@ -47,7 +47,7 @@ pub(super) struct FlowState {
     pinned_parallelism: bool,
     pinned_rate: bool,
     activity: Activity,
-    /// How many attempts have started in the period.
+    /// How many attempts have started in the period that began last. It may be over.
     started: u32,
     period_start: Millis,
 }
@@ -57,9 +57,13 @@ impl FlowState {
         self.period_start + self.limits.period.unwrap_or(DEFAULT_PERIOD)
     }
 
+    /// How many attempts have started in the period that now is in.
+    fn started(&self, now: Millis) -> u32 {
+        if now < self.period_end() { self.started } else { 0 }
+    }
+
     fn rate_left(&self, now: Millis) -> u32 {
-        let started = if now < self.period_end() { self.started } else { 0 };
-        self.limits.rate.map_or(u32::MAX, |rate| rate.get().saturating_sub(started))
+        self.limits.rate.map_or(u32::MAX, |rate| rate.get().saturating_sub(self.started(now)))
     }
 
     fn start(&mut self, now: Millis) {
@@ -117,14 +121,14 @@ impl FlowControls {
     }
 }
 
-fn record(key: &FlowControlKey, control: &Control) -> FlowControlRecord {
+fn record(key: &FlowControlKey, control: &Control, now: Millis) -> FlowControlRecord {
     let state = &control.state;
     let mut record = FlowControlRecord::new(key.clone());
     record.wait_list_size = control.line.len() as u64;
     record.parallelism_max = state.limits.parallelism.map_or(0, NonZeroU32::get);
     record.parallelism_count = control.running;
     record.rate_max = state.limits.rate.map_or(0, NonZeroU32::get);
-    record.rate_count = state.started;
+    record.rate_count = state.started(now);
     record.rate_period = Some(state.limits.period.unwrap_or(DEFAULT_PERIOD));
     record.rate_period_start = Some(state.period_start.into());
     record.paused = state.activity == Activity::Paused;
@@ -134,15 +138,19 @@ fn record(key: &FlowControlKey, control: &Control) -> FlowControlRecord {
 }
 
 impl Broker {
-    /// All flow-control keys that hold the text.
-    pub fn flow_controls<'a>(&'a self, text: &'a str) -> impl Iterator<Item = FlowControlRecord> + 'a {
+    /// All flow-control keys that hold the text, as they stand now.
+    pub fn flow_controls<'a>(
+        &'a self,
+        now: Millis,
+        text: &'a str,
+    ) -> impl Iterator<Item = FlowControlRecord> + 'a {
         let matching = self.flow_controls.0.iter().filter(move |(key, _)| key.as_str().contains(text));
-        matching.map(|(key, control)| record(key, control))
+        matching.map(move |(key, control)| record(key, control, now))
     }
 
-    /// A flow-control key.
-    pub fn flow_control(&self, key: &str) -> Option<FlowControlRecord> {
-        self.flow_controls.0.get_key_value(key).map(|(key, control)| record(key, control))
+    /// A flow-control key, as it stands now.
+    pub fn flow_control(&self, now: Millis, key: &str) -> Option<FlowControlRecord> {
+        self.flow_controls.0.get_key_value(key).map(|(key, control)| record(key, control, now))
     }
 
     /// Takes over the limits of the newest message with the key, short of those that are pinned.

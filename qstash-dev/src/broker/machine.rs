@@ -127,15 +127,15 @@ impl Broker {
     pub fn handle(&mut self, now: Millis, event: Event) -> Vec<Effect> {
         match event {
             Event::Call { call, command } => {
+                // A window that is over, say, is over for a call that comes before anybody has looked at the clock.
+                self.wake_due(now);
                 let answer = self.obey(now, *command);
                 self.effects.push(Effect::Answer { call, answer });
             }
             Event::AttemptEnded { attempt, outcome } => self.attempt_ended(now, attempt, outcome),
             Event::Due => {}
         }
-        while let Some(wake) = self.due.take(now) {
-            self.wake(now, wake);
-        }
+        self.wake_due(now);
         while self.attempts.len() < MOST_ATTEMPTS
             && let Some((ticket, message)) = self.ready.pop_first()
         {
@@ -190,6 +190,12 @@ impl Broker {
             }
             Command::FlowControl(key, change) => self.change_flow_control(now, &key, change)?,
         })
+    }
+
+    fn wake_due(&mut self, now: Millis) {
+        while let Some(wake) = self.due.take(now) {
+            self.wake(now, wake);
+        }
     }
 
     fn wake(&mut self, now: Millis, wake: Wake) {

@@ -89,7 +89,7 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 async fn start(mut builder: DevServerBuilder, options: &Options) -> Result<DevServer, Box<dyn Error>> {
-    builder = builder.listen((options.listen, options.port));
+    builder = builder.listen((options.listen, options.port)).canceled_spelling(options.canceled.0);
     for name in &options.hosts {
         builder = builder.allow_host(name);
     }

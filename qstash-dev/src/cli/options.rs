@@ -12,6 +12,7 @@ use lexopt::{
     Arg::{Long, Short, Value},
     ValueExt,
 };
+use qstash_dev::CanceledSpelling;
 use tracing::Level;
 
 const HELP: &str = include_str!("help.txt");
@@ -33,6 +34,7 @@ pub(super) struct Options {
     pub(super) mapped: Vec<Mapping>,
     pub(super) allow_internet: bool,
     pub(super) seed: Option<u64>,
+    pub(super) canceled: Spelling,
     pub(super) log_format: LogFormat,
     pub(super) log_level: Level,
 }
@@ -52,6 +54,9 @@ pub(super) struct Mapping {
     pub(super) target: String,
 }
 
+/// How a cancelled message is spelled.
+pub(super) struct Spelling(pub(super) CanceledSpelling);
+
 /// How the log is written.
 #[derive(Clone, Copy)]
 pub(super) enum LogFormat {
@@ -60,7 +65,7 @@ pub(super) enum LogFormat {
 }
 
 /// The options that have a value. Each is also a variable: `--log-port` is `QSTASH_DEV_LOG_PORT`.
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "listen",
     "port",
     "log-port",
@@ -69,6 +74,7 @@ const OPTIONS: [&str; 10] = [
     "allow-host",
     "map-host",
     "seed",
+    "canceled-spelling",
     "log-format",
     "log-level",
 ];
@@ -138,6 +144,7 @@ impl Options {
             mapped: given.all("map-host")?,
             allow_internet: given.one(ALLOW_INTERNET)?.unwrap_or(false),
             seed: given.one("seed")?,
+            canceled: given.one("canceled-spelling")?.unwrap_or(Spelling(CanceledSpelling::OneL)),
             log_format: given.one("log-format")?.unwrap_or(LogFormat::Pretty),
             log_level: given.one("log-level")?.unwrap_or(Level::INFO),
         })
@@ -193,6 +200,18 @@ impl FromStr for Mapping {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (host, target) = text.split_once('=').ok_or("expected HOST=http://HOST:PORT")?;
         Ok(Self { host: host.to_owned(), target: target.to_owned() })
+    }
+}
+
+impl FromStr for Spelling {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "CANCELED" => Ok(Self(CanceledSpelling::OneL)),
+            "CANCELLED" => Ok(Self(CanceledSpelling::TwoLs)),
+            _ => Err("expected CANCELED or CANCELLED"),
+        }
     }
 }
 

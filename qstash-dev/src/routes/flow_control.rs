@@ -20,13 +20,14 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     match (method, &segments[..]) {
         ("GET", []) => {
             let text = Query::read(call)?.one("search").unwrap_or_default().to_owned();
-            let keys: Vec<_> = api.worker.look(move |broker| broker.flow_controls(&text).collect()).await?;
+            let keys: Vec<_> =
+                api.worker.look_now(move |broker, now| broker.flow_controls(now, &text).collect()).await?;
             Ok(json(StatusCode::OK, &keys))
         }
         ("GET", [key]) => {
             let not_found = Refusal::not_found(format!("flow-control key {key} not found"));
             let key = (*key).to_owned();
-            let found = api.worker.look(move |broker| broker.flow_control(&key)).await?;
+            let found = api.worker.look_now(move |broker, now| broker.flow_control(now, &key)).await?;
             Ok(json(StatusCode::OK, &found.ok_or(not_found)?))
         }
         ("POST", [key, verb]) => {
@@ -46,7 +47,9 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
             carry_out(api, Command::FlowControl(key, change)).await
         }
         (_, [] | [_]) => Err(Refusal::method("GET")),
-        (_, [_, _]) => Err(Refusal::method("POST")),
+        (_, [_, "pause" | "resume" | "pin" | "unpin" | "resetrate" | "reset"]) => {
+            Err(Refusal::method("POST"))
+        }
         _ => Err(call.not_found()),
     }
 }

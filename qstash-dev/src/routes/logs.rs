@@ -28,12 +28,14 @@ async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refus
     let (filter, page) = (query.filter()?, query.page(MOST)?);
     match query.one("groupBy") {
         None => {
-            let (entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
+            let (mut entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
+            api.canceled.apply(&mut entries);
             Ok(listed(name, json!(entries), cursor))
         }
         Some(by) if by.eq_ignore_ascii_case("messageId") => {
-            let (groups, cursor) =
+            let (mut groups, cursor) =
                 api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
+            api.canceled.apply(groups.iter_mut().flat_map(|(_, entries)| entries));
             let groups = groups.into_iter().map(|(message_id, entries)| MessageLog::new(message_id, entries));
             Ok(listed("messages", json!(groups.collect::<Vec<_>>()), cursor))
         }

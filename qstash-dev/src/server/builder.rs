@@ -13,6 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{DevServer, StartError, listen};
 use crate::{
+    CanceledSpelling,
     account::Account,
     api::{self, Offer, Service},
     call::Api,
@@ -39,6 +40,7 @@ pub struct DevServerBuilder {
     internet: Internet,
     seed: Option<u64>,
     data: Option<PathBuf>,
+    canceled: CanceledSpelling,
     faults: Faults,
     patience: Duration,
 }
@@ -63,6 +65,7 @@ impl DevServerBuilder {
             internet: Internet::Refused,
             seed: None,
             data: None,
+            canceled: CanceledSpelling::default(),
             faults: Faults::default(),
             patience: Duration::from_secs(2),
         }
@@ -148,6 +151,12 @@ impl DevServerBuilder {
         self
     }
 
+    /// Spells the state of cancelled messages this way in the log of the API.
+    pub fn canceled_spelling(mut self, spelling: CanceledSpelling) -> Self {
+        self.canceled = spelling;
+        self
+    }
+
     /// Lets something go wrong once, at the first occasion.
     pub fn fault(self, fault: Fault) -> Self {
         self.faults.add(fault);
@@ -191,7 +200,7 @@ impl DevServerBuilder {
             stores.extend(store.clone());
             let courier = Courier::new(keys.clone(), faults.clone(), outgoing.clone());
             let worker = Worker::spawn(&mut workers, seed.wrapping_add(number), memory, store, courier);
-            let api = Api { keys, worker };
+            let api = Api { keys, worker, canceled: self.canceled };
             doors.push(Door::new(&account, api.clone())?);
             accounts.push((account, api));
         }

@@ -7,15 +7,18 @@ use qstash_types::LogState;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    broker::{Answer, Broker, Command},
+    broker::{Answer, Broker, Command, Millis},
     feed::Listener,
     reply::Refusal,
 };
 
+/// What somebody wants to see of the broker, at the time it is then.
+type Look = Box<dyn FnOnce(&Broker, Millis) + Send>;
+
 /// What the worker is asked to do.
 pub(super) enum Request {
     Call(Box<Command>, oneshot::Sender<Result<Answer, Refusal>>),
-    Look(Box<dyn FnOnce(&Broker) + Send>),
+    Look(Look),
     Listen(oneshot::Sender<Option<Listener>>),
     Advance { span: Duration, patience: Duration, done: oneshot::Sender<()> },
     Settle(oneshot::Sender<()>),
@@ -58,10 +61,18 @@ impl Handle {
         &self,
         look: impl FnOnce(&Broker) -> T + Send + 'static,
     ) -> Result<T, Gone> {
+        self.look_now(|broker, _| look(broker)).await
+    }
+
+    /// Looks something up in the broker that changes as time goes by.
+    pub(crate) async fn look_now<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Broker, Millis) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
         self.ask(|found| {
-            Request::Look(Box::new(move |broker| {
+            Request::Look(Box::new(move |broker, now| {
                 // Whoever asked may have left.
-                let _ = found.send(look(broker));
+                let _ = found.send(look(broker, now));
             }))
         })
         .await

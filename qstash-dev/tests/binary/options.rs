@@ -43,6 +43,7 @@ fn help_and_version_are_printed() {
         "--data",
         "--state",
         "--seed",
+        "--canceled-spelling",
         "--log-format",
         "--log-level",
         "QSTASH_TOKEN",
@@ -69,6 +70,7 @@ fn an_argument_that_means_nothing_is_an_error_that_points_to_the_help() {
         &["--listen", "localhost"],
         &["--map-host", "example.com"],
         &["--seed", "x"],
+        &["--canceled-spelling", "cancelled"],
         &["--log-format", "xml"],
         &["--log-level", "loud"],
         &["--data", ""],
@@ -134,6 +136,25 @@ fn a_variable_stands_for_an_option_and_gives_way_to_it() {
     let first = id(&by_variables);
     assert_eq!(first, id(&same));
     assert_ne!(first, id(&by_flags));
+}
+
+#[test]
+fn the_log_spells_the_state_of_cancelled_messages_as_it_is_told_to() {
+    let variable = ("QSTASH_DEV_CANCELED_SPELLING", "CANCELLED");
+    for (flags, variables, expected) in [
+        (&[][..], &[][..], "CANCELED"),
+        (&["--canceled-spelling", "CANCELLED"], &[], "CANCELLED"),
+        (&[], &[variable], "CANCELLED"),
+        (&["--canceled-spelling", "CANCELED"], &[variable], "CANCELED"),
+    ] {
+        let running = start(&[&["--port", "0"], flags].concat(), variables);
+        running.call("POST /v2/publish/http://127.0.0.1:9/?upstash-delay=1h", TOKEN.1);
+        running.call("DELETE /v2/messages", TOKEN.1);
+        for filter in ["CANCELED", "CANCELLED"] {
+            let log = running.call(&format!("GET /v2/logs?state={filter}"), TOKEN.1);
+            assert!(log.contains(&format!(r#""state":"{expected}""#)), "{flags:?} {variables:?} {log}");
+        }
+    }
 }
 
 #[test]

@@ -37,6 +37,15 @@ fn the_window_closes_ten_minutes_after_the_first_acceptance() {
 }
 
 #[test]
+fn a_window_is_closed_for_a_call_that_comes_before_the_broker_hears_that_it_is() {
+    let mut sim = Sim::new();
+    sim.publish(message(&[BY_ID]));
+    sim.end(answered(200));
+    sim.now = sim.now + Duration::from_secs(600);
+    assert!(!sim.publish(message(&[BY_ID])).deduplicated);
+}
+
+#[test]
 fn a_message_that_has_failed_still_keeps_its_likes_out() {
     let mut sim = Sim::new();
     sim.publish(message(&[BY_ID, ("upstash-retries", "0")]));

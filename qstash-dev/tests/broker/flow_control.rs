@@ -20,7 +20,7 @@ fn change(change: FlowChange) -> Command {
 }
 
 fn show(sim: &Sim) -> Value {
-    json!(sim.broker.flow_control("k").unwrap())
+    json!(sim.broker.flow_control(sim.now, "k").unwrap())
 }
 
 fn number(number: u32) -> NonZeroU32 {
@@ -56,6 +56,18 @@ fn no_more_attempts_start_in_a_period_than_the_rate_allows() {
     assert_eq!(sim.running.len(), 3);
     sim.pass(10 * SECOND);
     assert_eq!(sim.running.len(), 4);
+}
+
+#[test]
+fn the_count_of_a_period_is_gone_with_the_period() {
+    let mut sim = Sim::new();
+    sim.publish(limited("rate=5,period=10s"));
+    sim.publish(limited("rate=5,period=10s"));
+    sim.pass(9 * SECOND);
+    assert_eq!(show(&sim)["rateCount"], 2);
+    sim.pass(SECOND);
+    assert_eq!(show(&sim)["rateCount"], 0, "although nothing has happened since");
+    assert_eq!(sim.broker.flow_controls(sim.now, "").next().unwrap().rate_count, 0);
 }
 
 #[test]
@@ -129,8 +141,8 @@ fn a_message_that_waits_for_its_limits_can_be_cancelled() {
 fn keys_are_found_by_a_part_and_unknown_ones_are_not() {
     let mut sim = Sim::new();
     sim.publish(limited("parallelism=1"));
-    assert_eq!(sim.broker.flow_controls("").count(), 1);
-    assert_eq!(sim.broker.flow_controls("kk").count(), 0);
+    assert_eq!(sim.broker.flow_controls(sim.now, "").count(), 1);
+    assert_eq!(sim.broker.flow_controls(sim.now, "kk").count(), 0);
     let unknown = Command::FlowControl(FlowControlKey::new("z").unwrap(), FlowChange::ResetRate);
     assert!(matches!(sim.call(unknown), Err(Refused::NotFound(_))));
     assert_eq!(sim.broker.parallelism(), (1, 128));
@@ -144,7 +156,7 @@ fn a_key_that_nothing_has_to_do_with_any_more_is_forgotten_after_an_hour() {
     sim.pass(Duration::from_secs(3 * 60 * 60 - 1));
     assert_eq!(show(&sim)["rateCount"], 1, "not before the period is over");
     sim.pass(SECOND);
-    assert_eq!(sim.broker.flow_control("k"), None);
+    assert_eq!(sim.broker.flow_control(sim.now, "k"), None);
     assert!(sim.kept.is_empty());
 
     sim.publish(limited("rate=1"));
@@ -155,7 +167,7 @@ fn a_key_that_nothing_has_to_do_with_any_more_is_forgotten_after_an_hour() {
     sim.pass(Duration::from_secs(60 * 60 - 1));
     show(&sim);
     sim.pass(SECOND);
-    assert_eq!(sim.broker.flow_control("k"), None);
+    assert_eq!(sim.broker.flow_control(sim.now, "k"), None);
 }
 
 #[test]
@@ -179,6 +191,6 @@ fn a_key_that_is_paused_or_pinned_or_has_messages_is_not_forgotten() {
         show(&sim);
         sim.done(change(end));
         sim.pass(HOUR);
-        assert_eq!(sim.broker.flow_control("k"), None);
+        assert_eq!(sim.broker.flow_control(sim.now, "k"), None);
     }
 }

@@ -64,6 +64,13 @@ struct Known {
     has_failure_callback: bool,
     source: Option<MessageId>,
     max_retries: usize,
+    timeout: Duration,
+    /// When the next attempt may start.
+    due: Millis,
+    /// When the attempt that is running has started.
+    since: Option<Millis>,
+    /// How the last attempt ended.
+    ending: Option<Ending>,
     attempts: usize,
     callbacks: usize,
     failure_callbacks: usize,
@@ -71,6 +78,16 @@ struct Known {
     cancelled: bool,
     /// Delivered, dead or cancelled, as the log says.
     ended: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Taken,
+    Refused,
+    /// With the wish to wait that long.
+    RefusedFor(Duration),
+    RefusedForGood,
 }
 
 /// What is of interest in the body of a callback. Other bodies are empty objects.
@@ -122,6 +139,11 @@ struct Year {
     /// When each deduplication id was accepted first, for each endpoint of the URL group, and for which message.
     windows: HashMap<(u64, Option<String>), (Millis, MessageId)>,
     paused: BTreeSet<String>,
+    /// When each schedule is to publish next.
+    triggers: BTreeMap<String, Millis>,
+    /// What the event at hand has brought into being, short of callbacks: for a call, and for each schedule.
+    published: Vec<MessageId>,
+    scheduled: BTreeMap<String, usize>,
     /// How many dead letters there are.
     dead: usize,
     /// What has to be kept.
@@ -160,6 +182,9 @@ impl Year {
             reports: HashMap::new(),
             windows: HashMap::new(),
             paused: BTreeSet::new(),
+            triggers: BTreeMap::new(),
+            published: Vec::new(),
+            scheduled: BTreeMap::new(),
             dead: 0,
             kept: BTreeMap::new(),
             log: String::new(),
@@ -182,6 +207,7 @@ impl Year {
             publication.options.schedule_id = Some(ScheduleId::new(id).unwrap());
             year.call(Command::PutSchedule(Box::new(cron.parse::<Cron>().unwrap()), publication));
         }
+        year.plan();
         year
     }
 
@@ -191,6 +217,8 @@ impl Year {
 
     fn handle(&mut self, event: Event) -> Option<Answer> {
         self.steps += 1;
+        self.published.clear();
+        self.scheduled.clear();
         let mut answered = None;
         let effects = self.broker.handle(self.now, event);
         let revived = effects.iter().find_map(|effect| match effect {
@@ -206,7 +234,7 @@ impl Year {
                 Effect::Forget(key) => assert!(self.kept.remove(&key).is_some(), "{key:?} was kept"),
                 Effect::Answer { answer, .. } => answered = Some(answer.expect("all calls are legal")),
                 Effect::Deliver(delivery) => self.started(delivery),
-                Effect::Abandon(AttemptId(attempt)) => self.ended(attempt),
+                Effect::Abandon(AttemptId(attempt)) => self.timed_out(attempt),
                 Effect::Log(entry) => {
                     self.entered(&entry, &revived);
                     if entry.state == LogState::Failed {
@@ -219,10 +247,14 @@ impl Year {
         answered
     }
 
-    /// Time goes on, visiting each instant that the broker asked for; sometimes it comes late.
+    /// Time goes on, visiting each instant that the broker asked for; sometimes it comes late, or after the next event.
     fn pass(&mut self, span: Duration) {
         let target = self.now + span;
-        let late = self.dice.one_in(10);
+        let late = self.dice.one_in(5);
+        if late && self.dice.one_in(2) {
+            self.now = target;
+            return;
+        }
         while let Some(due) = self.broker.next_due().filter(|&due| due <= target) {
             self.now = if late { target } else { self.now.max(due) };
             self.handle(Event::Due);
@@ -252,6 +284,7 @@ impl Year {
     fn settle(&mut self) {
         for id in ["plain", "queued", "fanned"] {
             self.call(Command::DeleteSchedule(ScheduleId::new(id).unwrap()));
+            self.triggers.remove(id);
         }
         for (queue, _) in QUEUES {
             self.paused.remove(queue);

@@ -1,6 +1,10 @@
 //! Bad input and bad company: each refusal has its status, says what is wrong, and leaves nothing behind.
 
 use qstash_dev::DevServer;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::client::{Call, call, get, publish};
 
@@ -245,12 +249,16 @@ async fn a_wrong_method_is_refused_by_naming_the_right_one() {
         ("PUT", "/v2/dlq", "GET, DELETE"),
         ("POST", "/v2/logs", "GET"),
         ("POST", "/v2/events", "GET"),
+        ("GET", "/v2/flowControl/k/pin", "POST"),
     ];
     for (method, target, allowed) in cases {
         let answer = call(&server, method, target).send().await;
         assert_eq!(answer.status, 405, "{method} {target}");
         assert_eq!(answer.error(), format!("only {allowed} is allowed here"));
         assert!(answer.head.contains(&format!("allow: {}", allowed.to_ascii_lowercase())));
+    }
+    for (method, target) in [("GET", "/v2/flowControl/k/odd"), ("PUT", "/v2/queues/q/odd")] {
+        assert_eq!(call(&server, method, target).send().await.status, 404, "no method makes {target} exist");
     }
 }
 
@@ -266,6 +274,22 @@ async fn a_body_of_ten_mebibytes_is_a_message_and_a_longer_one_is_not() {
         assert_eq!(answer.error(), "the body is longer than 10485760 bytes");
     }
     assert_eq!(server.log().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_hears_that_a_body_is_too_long_before_it_sends_it() {
+    let server = DevServer::start().await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let (host, token) = (server.address(), server.token());
+    let head = format!(
+        "POST /v2/publish/http://127.0.0.1:9/ HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: 10485761\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.ends_with(r#"{"error":"the body is longer than 10485760 bytes"}"#), "{answer}");
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use qstash_dev::DevServer;
+use qstash_dev::{CanceledSpelling, DevServer};
+use qstash_types::LogState;
 use serde_json::{Value, json};
 
 use crate::{
@@ -343,5 +344,28 @@ async fn the_read_only_token_reads_and_changes_nothing() {
         let answer = with(method, target).await;
         assert_eq!(answer.status, 401);
         assert_eq!(answer.error(), "Authorization: the token is read-only");
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_the_api_spells_cancelled_messages_as_it_is_told_to() {
+    for (spelling, expected) in [(CanceledSpelling::OneL, "CANCELED"), (CanceledSpelling::TwoLs, "CANCELLED")]
+    {
+        let server = DevServer::builder().canceled_spelling(spelling).start().await.unwrap();
+        let id = publish(&server, "http://127.0.0.1:9/").header("Upstash-Delay", "1h").accepted().await;
+        ok(&server, "DELETE", &format!("/v2/messages/{id}"), "").await;
+        for filter in ["CANCELED", "CANCELLED"] {
+            for (target, list) in [
+                ("/v2/logs?", "/logs"),
+                ("/v2/events?", "/events"),
+                ("/v2/logs?groupBy=messageId&", "/messages/0/events"),
+            ] {
+                let page = read(&server, &format!("{target}state={filter}")).await;
+                let entries = page.pointer(list).unwrap().as_array().unwrap();
+                assert_eq!(entries.len(), 1, "{target} {filter}");
+                assert_eq!(entries[0]["state"], expected, "{target} {filter}");
+            }
+        }
+        assert_eq!(server.log().await[0].state, LogState::Canceled, "the library has one name for it");
     }
 }

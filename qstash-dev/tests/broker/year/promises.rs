@@ -18,8 +18,26 @@ impl Year {
                     line.retain(|waiting| waiting != id);
                 }
             }
-            LogState::Delivered | LogState::Canceled => known.ended = true,
+            LogState::Error => {
+                known.due = entry.next_attempt.unwrap_or(known.due);
+                let wait = match known.ending {
+                    Some(Ending::RefusedFor(wait)) => wait,
+                    _ => backoff(known.attempts),
+                };
+                let expected = self.now + wait;
+                assert!(entry.next_attempt.is_none_or(|due| due == expected), "the wait of {id}");
+            }
+            LogState::Canceled => known.ended = true,
+            LogState::Delivered => {
+                assert_eq!(known.ending, Some(Ending::Taken), "nobody has taken {id}");
+                known.ended = true;
+            }
             LogState::Failed => {
+                assert!(!known.cancelled, "{id} was cancelled, which is no failure");
+                assert!(
+                    known.attempts == 1 + known.max_retries || known.ending == Some(Ending::RefusedForGood),
+                    "{id} is given up too early"
+                );
                 known.ended = true;
                 known.dead_letters += 1;
             }
@@ -36,6 +54,14 @@ impl Year {
     }
 
     pub(super) fn accepted(&mut self, message: &Message, revived: &[MessageId]) {
+        if let Some(schedule) = &message.schedule_id
+            && message.source.is_none()
+            && !revived.contains(&message.id)
+        {
+            *self.scheduled.entry(schedule.to_string()).or_default() += 1;
+        } else if message.source.is_none() {
+            self.published.push(message.id.clone());
+        }
         let report: Report = serde_json::from_slice(&message.body).unwrap();
         // A callback that is taken out of the dead letter queue reports nothing new.
         let source = report.source_message_id.filter(|_| !revived.contains(&message.id));
@@ -78,6 +104,8 @@ impl Year {
             has_failure_callback: message.failure_callback.is_some(),
             source,
             max_retries: usize::try_from(message.max_retries).unwrap(),
+            timeout: message.timeout,
+            due: message.not_before,
             ..Known::default()
         };
         if let Some(queue) = &known.queue
@@ -94,6 +122,8 @@ impl Year {
         let known = self.known.get_mut(&id).unwrap();
         assert!(!known.ended, "{id} is attempted after its end");
         assert!(!known.cancelled, "{id} is attempted after it was cancelled");
+        assert!(self.now >= known.due, "{id} is attempted too early");
+        assert_eq!(known.since.replace(self.now), None, "{id} is attempted twice at the same time");
         known.attempts += 1;
         assert!(known.attempts <= 1 + known.max_retries, "{id} is attempted too often");
         let known = &self.known[&id];
@@ -130,8 +160,16 @@ impl Year {
         assert!(self.running.len() <= 128);
     }
 
+    pub(super) fn timed_out(&mut self, attempt: u64) {
+        let known = self.known.get_mut(&self.running[&attempt].message).unwrap();
+        assert!(self.now >= known.since.unwrap() + known.timeout, "an attempt has its time");
+        known.ending = Some(Ending::Refused);
+        self.ended(attempt);
+    }
+
     pub(super) fn ended(&mut self, attempt: u64) {
         let delivery = self.running.remove(&attempt).expect("an attempt ends once");
+        self.known.get_mut(&delivery.message).unwrap().since = None;
         if let Some(flow) = &self.known[&delivery.message].flow {
             self.flows.get_mut(flow).unwrap().running -= 1;
         }
@@ -142,13 +180,76 @@ impl Year {
         self.dead += failed.len();
         let newest = self.broker.dead_letters().take(failed.len()).map(|entry| entry.message.message_id);
         assert!(newest.eq(failed.iter().rev().cloned()), "a dead letter for each of {failed:?}");
+        for delivery in self.running.values() {
+            let known = &self.known[&delivery.message];
+            assert!(self.now < known.since.unwrap() + known.timeout, "an attempt has no more than its time");
+        }
+        let due = self.triggers.iter().filter(|&(_, &next)| next <= self.now);
+        let expected = due.map(|(id, _)| (id.clone(), if id == "fanned" { 2 } else { 1 }));
+        let expected: BTreeMap<_, _> = expected.collect();
+        assert_eq!(self.scheduled, expected, "schedules publish when it is time, and at no other");
+        if !expected.is_empty() {
+            self.plan();
+        }
+        if self.steps.is_multiple_of(16) {
+            self.nobody_waits_in_vain();
+        }
+    }
+
+    /// Looks at when schedules are to publish next.
+    pub(super) fn plan(&mut self) {
+        let planned = self.broker.schedules();
+        let planned =
+            planned.map(|record| (record.schedule_id.to_string(), Millis::of(record.next_run.unwrap())));
+        self.triggers = planned.collect();
+        assert!(self.triggers.values().all(|&next| next > self.now));
+        let quarter = 6 * 60 * 60 * 1000;
+        if let Some(next) = self.triggers.get("plain") {
+            let expected = (self.now.since_epoch() / quarter + 1) * quarter;
+            assert_eq!(next.since_epoch(), expected, "the hours are those of UTC");
+        }
+    }
+
+    /// What is due runs, unless a limit holds it back.
+    fn nobody_waits_in_vain(&self) {
+        for id in &self.unfinished {
+            let known = &self.known[id];
+            if known.since.is_none() && !known.cancelled && known.due <= self.now && self.running.len() < 128
+            {
+                assert!(self.is_held(id, known), "{id} could run");
+            }
+        }
+    }
+
+    fn is_held(&self, id: &MessageId, known: &Known) -> bool {
+        let in_queue = known.queue.as_ref().is_some_and(|queue| {
+            let slots = self.slots.get(queue).into_iter().flatten();
+            let taken: Vec<_> = slots.filter(|id| self.has_slot(id)).collect();
+            // Messages of the first queue may wait for their flow control in a slot that is not seen here.
+            queue == QUEUES[0].0
+                || self.paused.contains(queue)
+                || (!taken.contains(&id) && taken.len() >= self.parallelism[queue])
+        });
+        let by_flow = known.flow.as_ref().is_some_and(|key| {
+            let Flow { limits, is_paused, running, start, started, .. } = &self.flows[key];
+            let is_over = self.now >= *start + limits.period.unwrap();
+            *is_paused
+                || limits.parallelism.is_some_and(|most| *running >= most.get())
+                || limits.rate.is_some_and(|most| !is_over && *started >= most.get())
+        });
+        in_queue || by_flow
+    }
+
+    /// Whether a message that was attempted, or a callback of it, is still on its way.
+    fn has_slot(&self, id: &MessageId) -> bool {
+        !self.known[id].ended || self.reports.get(id).is_some_and(|&count| count > 0)
     }
 
     /// What must hold of each message when all is over.
     pub(super) fn judge(&self) {
         let pinned =
             self.flows.values().filter(|flow| flow.has_pinned_parallelism || flow.has_pinned_rate).count();
-        assert_eq!(self.broker.flow_controls("").count(), pinned, "others are forgotten");
+        assert_eq!(self.broker.flow_controls(self.now, "").count(), pinned, "others are forgotten");
         assert_eq!(self.broker.dead_letters().count(), self.dead);
         // Beside those, two queues and the URL group.
         assert_eq!(self.kept.len(), pinned + self.dead + 3, "no record is left over");
@@ -166,4 +267,9 @@ impl Year {
             }
         }
     }
+}
+
+/// How long the wait is after that many attempts, which are three at the most.
+fn backoff(attempts: usize) -> Duration {
+    Duration::from_millis([12_182, 148_413, 1_808_042].get(attempts - 1).copied().unwrap_or_default())
 }

@@ -34,7 +34,7 @@ impl Year {
             put("upstash-flow-control-value", limits.to_owned());
         }
         let destination = if self.dice.one_in(10) { "group" } else { "http://127.0.0.1:9/x" };
-        let deduplication = self.dice.one_in(5).then(|| self.dice.below(10));
+        let deduplication = self.dice.one_in(3).then(|| self.dice.below(10));
         if let Some(id) = deduplication {
             put("upstash-deduplication-id", id.to_string());
         }
@@ -43,6 +43,10 @@ impl Year {
             Some(Answer::Accepted(Accepted::Each(receipts))) => receipts,
             other => panic!("{other:?}"),
         };
+        assert_eq!(receipts.len(), if destination == "group" { 2 } else { 1 });
+        let fresh =
+            receipts.iter().filter(|receipt| !receipt.deduplicated).map(|receipt| &receipt.message_id);
+        assert!(self.published.iter().eq(fresh), "a duplicate is no message, and all others are");
         for receipt in receipts {
             match deduplication {
                 Some(id) => self.deduplicated(id, receipt),
@@ -69,18 +73,31 @@ impl Year {
         }
         let pick = usize::try_from(self.dice.below(count)).unwrap();
         let attempt = *self.running.keys().nth(pick).unwrap();
-        let outcome = match self.dice.below(10) {
-            0..5 => answered(200),
-            5..8 => answered(500),
-            8 if self.dice.one_in(2) => answered_with(489, &[("upstash-nonretryable-error", "true")], ""),
-            8 => answered_with(429, &[("retry-after", "90")], ""),
-            _ => Outcome::Failed("connection failed".to_owned()),
+        let (outcome, ending) = match self.dice.below(10) {
+            0..5 => (answered(200), Ending::Taken),
+            5..8 => (answered(500), Ending::Refused),
+            8 if self.dice.one_in(2) => {
+                let final_ = [("upstash-nonretryable-error", "true")];
+                (answered_with(489, &final_, ""), Ending::RefusedForGood)
+            }
+            8 => {
+                let wait = Ending::RefusedFor(Duration::from_secs(90));
+                (answered_with(429, &[("retry-after", "90")], ""), wait)
+            }
+            _ => (Outcome::Failed("connection failed".to_owned()), Ending::Refused),
         };
+        let id = self.running[&attempt].message.clone();
+        self.known.get_mut(&id).unwrap().ending = Some(ending);
         self.ended(attempt);
         self.handle(Event::AttemptEnded { attempt: AttemptId(attempt), outcome });
+        if matches!(ending, Ending::Taken | Ending::RefusedForGood) {
+            assert!(self.known[&id].ended, "{id} has come to its end");
+        }
     }
 
     pub(super) fn administer(&mut self) {
+        // What is not there any more cannot be changed.
+        self.handle(Event::Due);
         match self.dice.below(9) {
             0 => {
                 let (queue, _) = QUEUES[usize::try_from(self.dice.below(2)).unwrap()];
@@ -139,7 +156,7 @@ impl Year {
     }
 
     pub(super) fn set_flow_control(&mut self, key: &str, activity: Activity) {
-        if self.broker.flow_control(key).is_some() {
+        if self.broker.flow_control(self.now, key).is_some() {
             self.flows.get_mut(key).unwrap().is_paused = activity == Activity::Paused;
             let key = FlowControlKey::new(key).unwrap();
             self.call(Command::FlowControl(key, FlowChange::Set(activity)));
@@ -148,7 +165,7 @@ impl Year {
 
     pub(super) fn change_flow_control(&mut self) {
         let (key, _) = FLOWS[usize::try_from(self.dice.below(2)).unwrap()];
-        if self.broker.flow_control(key).is_none() {
+        if self.broker.flow_control(self.now, key).is_none() {
             return;
         }
         if self.dice.one_in(3) {
@@ -194,6 +211,7 @@ impl Year {
         for delivery in mem::take(&mut self.running).into_values() {
             let known = self.known.get_mut(&delivery.message).unwrap();
             known.attempts -= 1;
+            known.since = None;
             if let Some(flow) = &known.flow {
                 self.flows.get_mut(flow).unwrap().running -= 1;
             }
@@ -212,7 +230,7 @@ impl Year {
 
     /// What the API shows of a broker, short of what attempts that are running make of it.
     pub(super) fn shown(&self, broker: &Broker) -> Vec<Value> {
-        let mut controls: Vec<_> = broker.flow_controls("").map(|record| json!(record)).collect();
+        let mut controls: Vec<_> = broker.flow_controls(self.now, "").map(|record| json!(record)).collect();
         for control in &mut controls {
             for count in ["parallelismCount", "waitListSize"] {
                 control.as_object_mut().unwrap().remove(count);
