@@ -21,6 +21,8 @@ use qstash_verify::{FieldError, JsonError};
 /// A body that is not the expected JSON is permanent instead, if
 /// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent).
 ///
+/// Whatever has a reason is logged with it, as a warning.
+///
 /// As `Result<Outcome, Outcome>` it takes a `?` on whatever cannot be read:
 ///
 /// ```
@@ -77,6 +79,9 @@ impl ResponseError for Outcome {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if !self.0.body().is_empty() {
+            tracing::warn!(status = self.0.status(), reason = self.0.body(), "delivery not handled");
+        }
         let mut response = HttpResponse::build(self.status_code());
         for header in self.0.headers() {
             response.insert_header(header);

@@ -18,6 +18,8 @@ use qstash_verify::{FieldError, JsonError};
 /// A body that is not the expected JSON is permanent instead, if
 /// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent).
 ///
+/// Whatever has a reason is logged with it, as a warning.
+///
 /// As `Result<Outcome, Outcome>` it takes a `?` on whatever cannot be read:
 ///
 /// ```
@@ -61,6 +63,9 @@ impl Outcome {
 
 impl IntoResponse for Outcome {
     fn into_response(self) -> Response {
+        if !self.0.body().is_empty() {
+            tracing::warn!(status = self.0.status(), reason = self.0.body(), "delivery not handled");
+        }
         let status = StatusCode::from_u16(self.0.status()).expect("outcomes have HTTP statuses");
         let mut response = (status, self.0.body().to_owned()).into_response();
         for (name, value) in self.0.headers() {

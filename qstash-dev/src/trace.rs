@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use qstash_types::{LogState, without_secrets};
 use tracing::{error, info, warn};
 
-use crate::broker::Entry;
+use crate::broker::{Entry, Outcome};
+
+/// How many characters of a response are shown.
+const LONGEST_ANSWER: usize = 200;
 
 pub(crate) fn entry(entry: &Entry) {
     let (state, message) = (&entry.state, &*entry.message);
@@ -13,9 +16,13 @@ pub(crate) fn entry(entry: &Entry) {
     match (entry.outcome.as_ref().filter(|_| *state == LogState::Error), entry.next_attempt) {
         (Some(outcome), Some(next)) => {
             let wait = entry.time.until(next).as_secs_f64();
-            warn!("{state} {id} {method} {url}: {outcome}, next attempt in {wait:.1} s");
+            let answer = answer(outcome);
+            warn!("{state} {id} {method} {url}: {outcome}{answer}, next attempt in {wait:.1} s");
         }
-        (Some(outcome), None) => warn!("{state} {id} {method} {url}: {outcome}, no attempt is left"),
+        (Some(outcome), None) => {
+            let answer = answer(outcome);
+            warn!("{state} {id} {method} {url}: {outcome}{answer}, no attempt is left");
+        }
         _ if entry.state == LogState::Failed => error!("{state} {id} {method} {url}"),
         _ => info!("{state} {id} {method} {url}"),
     }
@@ -24,4 +31,18 @@ pub(crate) fn entry(entry: &Entry) {
 /// The URL short of what may be secret in it. Most have nothing of the kind, and there are several lines for a message.
 fn shown(url: &str) -> Cow<'_, str> {
     if url.contains(['?', '#', '@']) { without_secrets(url).into() } else { url.into() }
+}
+
+/// The first line of what was answered: often it says what is wrong.
+fn answer(outcome: &Outcome) -> String {
+    let body = outcome.response().map_or(&b""[..], |response| &response.body);
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST_ANSWER)]);
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return String::new();
+    }
+    match line.char_indices().nth(LONGEST_ANSWER) {
+        Some((end, _)) => format!(" with {:?} …", &line[..end]),
+        None => format!(" with {line:?}"),
+    }
 }

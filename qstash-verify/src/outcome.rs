@@ -94,7 +94,7 @@ impl From<JsonError> for Outcome {
     /// Makes `?` on a body of another form [`unprocessable`](Self::unprocessable), or
     /// [`permanent`](Self::permanent) if [the verifier was told so](crate::VerifierBuilder::undecodable_is_permanent).
     fn from(error: JsonError) -> Self {
-        let reason = error.to_string();
+        let reason = format!("{error}: {}", error.source);
         if error.is_permanent() { Self::permanent(reason) } else { Self::unprocessable(reason) }
     }
 }

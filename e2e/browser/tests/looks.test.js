@@ -92,3 +92,26 @@ test("somebody who wants less motion gets none", async (t) => {
   await row(page, "/hang").getByText("Active").waitFor();
   assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
 });
+
+test("the question for the token stands close together", async (t) => {
+  const { server, page } = await setUp(t);
+  await page.goto(server.url);
+  await page.getByLabel("Token").waitFor();
+  await keep(page, "light-token");
+  const { height } = await page.locator(".ask").boundingBox();
+  assert.ok(height < 250, `${height} pixels high`);
+});
+
+test("no long reason breaks the words beside it", async (t) => {
+  const { server, page } = await setUp(t);
+  await server.publish("https://api.example.com/refused", { "upstash-retries": "0", "upstash-label": "billing" });
+  await open(page, server, "#/dead");
+  for (const words of [page.locator(".entries div").getByText("billing", { exact: true }), page.locator(".entries time").first()]) {
+    const lines = await words.evaluate((node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node.firstChild);
+      return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+    });
+    assert.equal(lines, 1);
+  }
+});

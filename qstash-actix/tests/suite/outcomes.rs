@@ -11,7 +11,7 @@ use qstash_actix::{Callback, Delivery, Outcome, Signed, VerifySignature};
 
 use crate::{
     receiver::{Answer, delivery, send, serve, serve_behind},
-    shared::signing::verifier,
+    shared::{log, signing::verifier},
 };
 
 async fn answer(outcome: impl Responder + Clone + 'static) -> Answer {
@@ -92,6 +92,23 @@ async fn what_cannot_be_read_is_retried() {
         assert!(!answer.body.is_empty());
         assert_eq!(text(&answer.headers, "upstash-nonretryable-error"), None);
     }
+}
+
+#[actix_web::test]
+async fn why_a_handler_could_not_read_a_delivery_is_logged() {
+    async fn whole(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = delivery.json()?;
+        Ok(Outcome::done())
+    }
+    let app = serve(|routes| {
+        routes.route("/", web::post().to(whole));
+    })
+    .await;
+    log::start();
+    send(&app, delivery("/", r#""seven""#)).await;
+    let reason = "the verified body does not have the expected form: \
+                  invalid type: string \"seven\", expected u32 at line 1 column 7";
+    assert_eq!(log::take(), [format!("WARN message=delivery not handled status=422 reason={reason:?}")]);
 }
 
 #[actix_web::test]

@@ -12,7 +12,7 @@ use qstash_axum::{Callback, Delivery, Outcome, Signed, VerifySignature};
 
 use crate::{
     receiver::{Answer, delivery, layer, send},
-    shared::signing::verifier,
+    shared::{log, signing::verifier},
 };
 
 async fn answer(outcome: impl IntoResponse + Clone + Send + Sync + 'static) -> Answer {
@@ -89,6 +89,20 @@ async fn what_cannot_be_read_is_retried() {
         assert!(!answer.body.is_empty());
         assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error"), None);
     }
+}
+
+#[tokio::test]
+async fn why_a_handler_could_not_read_a_delivery_is_logged() {
+    async fn whole(delivery: Delivery) -> Result<Outcome, Outcome> {
+        let _: u32 = delivery.json()?;
+        Ok(Outcome::done())
+    }
+    let app = Router::new().route("/", post(whole)).layer(layer());
+    log::start();
+    send(&app, delivery("/", r#""seven""#)).await;
+    let reason = "the verified body does not have the expected form: \
+                  invalid type: string \"seven\", expected u32 at line 1 column 7";
+    assert_eq!(log::take(), [format!("WARN message=delivery not handled status=422 reason={reason:?}")]);
 }
 
 #[tokio::test]

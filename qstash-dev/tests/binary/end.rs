@@ -40,6 +40,20 @@ fn an_attempt_in_flight_comes_to_its_end_before_the_program_does() {
 }
 
 #[test]
+fn what_a_destination_says_about_its_refusal_is_logged() {
+    let (running, mut destination) = in_flight();
+    running.interrupt();
+    let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 24\r\n\r\ninvalid signature\r\nmore.";
+    destination.write_all(answer).unwrap();
+    let (_, _, stderr) = running.ended();
+    let line = stderr.lines().find(|line| line.contains("WARN ERROR ")).expect("the attempt is logged");
+    assert!(
+        line.contains(r#": the destination answered 403 with "invalid signature", next attempt in "#),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_second_interruption_ends_it_at_once() {
     let (running, _destination) = in_flight();
     running.interrupt();
