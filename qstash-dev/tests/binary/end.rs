@@ -9,10 +9,16 @@ use crate::program::{Folder, Running, program};
 
 /// Has the program call a destination that does not answer yet.
 fn in_flight() -> (Running, TcpStream) {
+    in_flight_with("")
+}
+
+/// The same with further lines in the head of the publish.
+fn in_flight_with(headers: &str) -> (Running, TcpStream) {
     let destination = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/slow", destination.local_addr().unwrap());
     let running = Running::start(program(&Folder::new(), &["--port", "0"], &[]), 6);
-    running.call(&format!("POST /v2/publish/{url}"), &running.exported["QSTASH_TOKEN"]);
+    let token = format!("{}{headers}", running.exported["QSTASH_TOKEN"]);
+    running.call(&format!("POST /v2/publish/{url}"), &token);
     let (stream, _) = destination.accept().unwrap();
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     assert!(lines.map(Result::unwrap).any(|line| line.is_empty()));
@@ -51,6 +57,16 @@ fn what_a_destination_says_about_its_refusal_is_logged() {
         line.contains(r#": the destination answered 403 with "invalid signature", next attempt in "#),
         "{line}"
     );
+}
+
+#[test]
+fn what_a_destination_may_have_repeated_of_a_redacted_message_is_not_logged() {
+    let (running, mut destination) = in_flight_with("\r\nUpstash-Redact-Fields: body");
+    running.interrupt();
+    destination.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\nsecret").unwrap();
+    let (_, _, stderr) = running.ended();
+    assert!(stderr.contains(": the destination answered 403, next attempt in "), "{stderr}");
+    assert!(!stderr.contains("secret"), "{stderr}");
 }
 
 #[test]
