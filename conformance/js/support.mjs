@@ -30,6 +30,15 @@ export function reader(url) {
   return new Client({ baseUrl: url, token: READ_ONLY_TOKEN, retry: false });
 }
 
+/** Steers the server, by what it has beside the API. */
+export async function dev(url, path, body) {
+  const headers = { Authorization: `Bearer ${TOKEN}` };
+  const response = await fetch(`${url}/dev/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
 async function startServer(t) {
   const server = spawn(process.env.QSTASH_DEV_BINARY, ["--port", "0"], {
     stdio: ["ignore", "pipe", "ignore"],

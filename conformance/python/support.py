@@ -7,6 +7,7 @@ import queue
 import subprocess
 import threading
 import unittest
+import urllib.request
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -34,6 +35,11 @@ class Delivery:
 
     def json(self):
         return json.loads(self.bytes)
+
+
+class Server(ThreadingHTTPServer):
+    # Hundreds of deliveries come at once; where the line of connections is full, an attempt fails.
+    request_queue_size = 1024
 
 
 class Destination:
@@ -66,7 +72,7 @@ class Destination:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._origin = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -146,6 +152,13 @@ class Case(unittest.TestCase):
             if "QSTASH_URL=" in line:
                 return line.split("QSTASH_URL=")[1].strip().strip('"')
         self.fail("the server ended before it said where it listens")
+
+    def dev(self, path, body):
+        """Steers the server, by what it has beside the API."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        request = urllib.request.Request(f"{self.url}/dev/{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
 
     def assert_refused(self, status):
         """Asserts that a call is refused with this status."""

@@ -235,7 +235,17 @@ impl Loop {
     }
 }
 
-/// The code in the README compiles.
+/// The code in the README and in the guides compiles.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-pub struct Readme;
+pub mod documents {
+    #[doc = include_str!("../../README.md")]
+    pub struct Readme;
+    #[doc = include_str!("../../docs/moving.md")]
+    pub struct Moving;
+    #[doc = include_str!("../../docs/observability.md")]
+    pub struct Observability;
+    #[doc = include_str!("../../docs/receiving.md")]
+    pub struct Receiving;
+    #[doc = include_str!("../../docs/testing.md")]
+    pub struct Testing;
+}

@@ -47,7 +47,7 @@ pub async fn each_outcome_decides_about_the_next_attempt(turning: Loop) {
     turning.check(CASES).await;
 }
 
-/// Behind a verifier with `undecodable_is_permanent`, a body of another form is followed by no attempt at all.
+/// Behind a verifier with `undecodable_is_non_retryable`, a body of another form is followed by no attempt at all.
 pub async fn an_undecodable_body_can_be_permanent(turning: Loop) {
     turning.check(PERMANENT_CASES).await;
 }

@@ -8,7 +8,9 @@ use actix_web::{
     web::{self, Data},
 };
 use e2e::{ANSWER, Loop, Seen, Sightings, outcomes::LATER};
-use qstash_actix::{Callback, Delivery, FailureCallback, Outcome, Signed, VerifierBuilder, VerifySignature};
+use qstash_actix::{
+    Callback, Delivery, FailureCallback, HandlerError, Outcome, Signed, VerifierBuilder, VerifySignature,
+};
 use serde_json::Value;
 
 async fn turning() -> Loop {
@@ -29,7 +31,7 @@ async fn turning_with(settings: impl FnOnce(VerifierBuilder) -> VerifierBuilder)
                 .route("/signed", web::post().to(signed))
                 .route("/outcome/done", web::post().to(async || Outcome::done()))
                 .route("/outcome/later", web::post().to(async || Outcome::retry_after(LATER)))
-                .route("/outcome/permanent", web::post().to(async || Outcome::permanent("never")))
+                .route("/outcome/permanent", web::post().to(async || Outcome::non_retryable("never")))
                 .route("/outcome/question-mark", web::post().to(question_mark))
                 .route("/outcome/undecodable", web::post().to(async |_: Signed<u32>| ""))
         });
@@ -55,7 +57,10 @@ async fn fail(sightings: Data<Sightings>, delivery: Delivery) -> HttpResponse {
     HttpResponse::InternalServerError().body("boom")
 }
 
-async fn done(sightings: Data<Sightings>, Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+async fn done(
+    sightings: Data<Sightings>,
+    Signed(callback): Signed<Callback>,
+) -> Result<Outcome, HandlerError> {
     let (status, retried, body) = (callback.status(), callback.retried(), callback.body()?.clone());
     saw(&sightings, Seen::Callback { status, retried, body });
     Ok(Outcome::done())
@@ -64,7 +69,7 @@ async fn done(sightings: Data<Sightings>, Signed(callback): Signed<Callback>) ->
 async fn failed(
     sightings: Data<Sightings>,
     Signed(failure): Signed<FailureCallback>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     let dlq_id = failure.dlq_id().map(ToString::to_string).unwrap_or_default();
     let last = failure.callback();
     saw(&sightings, Seen::Failure { status: last.status(), body: last.body()?.clone(), dlq_id });
@@ -81,7 +86,7 @@ async fn signed(sightings: Data<Sightings>, Signed(value): Signed<Value>) -> Htt
     HttpResponse::Ok().finish()
 }
 
-async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+async fn question_mark(delivery: Delivery) -> Result<Outcome, HandlerError> {
     let _: u32 = delivery.json()?;
     Ok(Outcome::done())
 }
@@ -93,7 +98,7 @@ async fn each_outcome_decides_about_the_next_attempt() {
 
 #[tokio::test]
 async fn an_undecodable_body_can_be_permanent() {
-    let turning = turning_with(VerifierBuilder::undecodable_is_permanent).await;
+    let turning = turning_with(VerifierBuilder::undecodable_is_non_retryable).await;
     e2e::outcomes::an_undecodable_body_can_be_permanent(turning).await;
 }
 

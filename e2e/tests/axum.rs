@@ -10,7 +10,8 @@ use axum::{
 };
 use e2e::{ANSWER, Loop, Seen, Sightings, outcomes::LATER};
 use qstash_axum::{
-    Callback, Delivery, FailureCallback, Outcome, Signed, Verifier, VerifierBuilder, VerifySignature,
+    Callback, Delivery, FailureCallback, HandlerError, Outcome, Signed, Verifier, VerifierBuilder,
+    VerifySignature,
 };
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ fn app(verifier: Verifier, sightings: Sightings) -> Router {
         .route("/bytes", post(bytes))
         .route("/outcome/done", post(async || Outcome::done()))
         .route("/outcome/later", post(async || Outcome::retry_after(LATER)))
-        .route("/outcome/permanent", post(async || Outcome::permanent("never")))
+        .route("/outcome/permanent", post(async || Outcome::non_retryable("never")))
         .route("/outcome/question-mark", post(question_mark))
         .route("/outcome/undecodable", post(async |_: Signed<u32>| ()))
         .with_state(sightings)
@@ -61,7 +62,7 @@ async fn fail(State(sightings): State<Sightings>, delivery: Delivery) -> Respons
 async fn done(
     State(sightings): State<Sightings>,
     Signed(callback): Signed<Callback>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     let (status, retried, body) = (callback.status(), callback.retried(), callback.body()?.clone());
     saw(&sightings, Seen::Callback { status, retried, body });
     Ok(Outcome::done())
@@ -70,7 +71,7 @@ async fn done(
 async fn failed(
     State(sightings): State<Sightings>,
     Signed(failure): Signed<FailureCallback>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     let dlq_id = failure.dlq_id().map(ToString::to_string).unwrap_or_default();
     let last = failure.callback();
     saw(&sightings, Seen::Failure { status: last.status(), body: last.body()?.clone(), dlq_id });
@@ -89,7 +90,7 @@ async fn bytes(State(sightings): State<Sightings>, body: Bytes) {
     saw(&sightings, Seen::Bytes(body));
 }
 
-async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+async fn question_mark(delivery: Delivery) -> Result<Outcome, HandlerError> {
     let _: u32 = delivery.json()?;
     Ok(Outcome::done())
 }
@@ -101,7 +102,7 @@ async fn each_outcome_decides_about_the_next_attempt() {
 
 #[tokio::test]
 async fn an_undecodable_body_can_be_permanent() {
-    let turning = turning_with(VerifierBuilder::undecodable_is_permanent).await;
+    let turning = turning_with(VerifierBuilder::undecodable_is_non_retryable).await;
     e2e::outcomes::an_undecodable_body_can_be_permanent(turning).await;
 }
 

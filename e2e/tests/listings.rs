@@ -3,7 +3,10 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use futures_util::TryStreamExt;
-use qstash_client::{Client, FlowControl, FlowLimits, LogState, Message, MessageId, MessageOptions};
+use qstash_client::{
+    Client, Message, MessageOptions,
+    types::{FlowLimits, LogState, MessageId},
+};
 use qstash_dev::DevServer;
 
 async fn start() -> (DevServer, Client) {
@@ -19,8 +22,8 @@ fn two() -> NonZeroU32 {
 /// Five messages that have failed for good.
 async fn failed(qstash: &DevServer, client: &Client) -> Vec<MessageId> {
     let hook = format!("{}/nothing-here", qstash.url());
-    let flow_control = FlowControl::new("openai/é").expect("a key").parallelism(3).rate(100);
-    let message = Message::to(&*hook).retries(0).label("a").flow_control(flow_control);
+    let limits = FlowLimits::default().parallelism(3).rate(100);
+    let message = Message::to(&*hook).retries(0).label("a").flow_control("openai/é", limits);
     let mut ids = Vec::new();
     for number in 0..5 {
         let published = client.publish(message.clone().json(&number)).await.expect("it is accepted");
@@ -34,23 +37,23 @@ async fn failed(qstash: &DevServer, client: &Client) -> Vec<MessageId> {
 async fn the_dead_letter_queue_is_read_page_by_page_and_emptied() {
     let (qstash, client) = start().await;
     let ids = failed(&qstash, &client).await;
-    let letters = client.dlq().label("a").flow_control_key("openai/é").count(two());
+    let letters = client.dlq().label("a").flow_control_key("openai/é").page_size(two());
     let found: Vec<_> = letters.stream().try_collect().await.expect("all pages");
     assert_eq!(found.len(), 5);
     assert!(found.iter().all(|letter| ids.contains(&letter.message.message_id)));
 
     let first = client.dead_letter(&found[0].dlq_id);
     assert_eq!(first.get().await.expect("it is there"), found[0]);
-    first.retry(&MessageOptions::new().label("b")).await.expect("it is published again");
+    first.retry_with(&MessageOptions::new().label("b")).await.expect("it is published again");
     qstash.settled().await;
     assert_eq!(client.dlq().label("b").list().await.expect("a page").items.len(), 1);
 
     let answer = letters.delete().await.expect("some are deleted");
     assert_eq!((answer.deleted, answer.cursor.is_some()), (2, true));
     let patient = MessageOptions::new().label("c");
-    let (mut letters, mut retried) = (client.dlq().label("a").count(NonZeroU32::MIN), 0);
+    let (mut letters, mut retried) = (client.dlq().label("a").page_size(NonZeroU32::MIN), 0);
     loop {
-        let page = letters.retry(&patient).await.expect("some are published again");
+        let page = letters.retry_with(&patient).await.expect("some are published again");
         retried += page.items.len();
         let Some(cursor) = page.cursor else { break };
         letters = letters.cursor(cursor);
@@ -66,11 +69,12 @@ async fn the_dead_letter_queue_is_read_page_by_page_and_emptied() {
 async fn the_log_is_read_page_by_page_and_by_message() {
     let (qstash, client) = start().await;
     let ids = failed(&qstash, &client).await;
-    let logs = client.logs().messages(&ids);
-    let entries: Vec<_> = logs.clone().count(two()).stream().try_collect().await.expect("all pages");
+    let logs = client.logs().message_ids(&ids);
+    let entries: Vec<_> = logs.clone().page_size(two()).stream().try_collect().await.expect("all pages");
     assert_eq!(entries.len(), 20);
-    assert_eq!((entries[0].parallelism, entries[0].rate), (NonZeroU32::new(3), NonZeroU32::new(100)));
-    assert_eq!(entries[0].period, Some(Duration::from_secs(1)));
+    let limits = entries[0].delivery.flow_control.as_ref().expect("flow control").limits;
+    assert_eq!((limits.parallelism, limits.rate), (NonZeroU32::new(3), NonZeroU32::new(100)));
+    assert_eq!(limits.period, Some(Duration::from_secs(1)));
 
     let messages: Vec<_> = logs.clone().by_message().stream().try_collect().await.expect("all pages");
     assert_eq!(messages.len(), 5);
@@ -82,7 +86,7 @@ async fn the_log_is_read_page_by_page_and_by_message() {
     let errors = logs.state(LogState::Error).state(LogState::Failed).caller_ip([127, 0, 0, 1].into());
     let errors = errors.host("127.0.0.1").path("/nothing-here").list().await.expect("a page");
     assert_eq!(errors.items.len(), 10);
-    let one = client.logs().message(&ids[0]).label("a").flow_control_key("openai/é").list().await;
+    let one = client.logs().message_id(&ids[0]).label("a").flow_control_key("openai/é").list().await;
     assert_eq!(one.expect("a page").items.len(), 4);
     let none = client.logs().label("unknown").stream().try_collect::<Vec<_>>().await.expect("all pages");
     assert_eq!(none, []);

@@ -1,7 +1,7 @@
 //! The client against the local server, where both must mean the same by a call.
 
 use futures_util::{StreamExt, stream};
-use qstash_client::{CheckError, Client, Message};
+use qstash_client::{Client, Message, error::CheckError};
 use qstash_dev::DevServer;
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_batch_is_answered_message_by_message() {
         .expect("no mistake");
     let accepted: Vec<_> = outcome.results().iter().map(Result::is_ok).collect();
     assert_eq!(accepted, [true, false, true, true], "{outcome:?}");
-    assert_eq!(outcome.failed().len(), 1);
+    assert_eq!(outcome.failures().count(), 1);
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use qstash_client::{
-    CallbackTarget, Client, Endpoint, FlowControl, HeaderName, Message, MessageOptions, Method, Redaction,
-    Schedule,
+    CallbackTarget, Client, Message, MessageOptions,
+    reconcile::Schedule,
+    types::{FlowLimits, HeaderName, Method, Redaction},
+    url_groups::Endpoint,
 };
 use qstash_dev::DevServer;
 
@@ -27,7 +29,7 @@ fn wanted() -> Vec<Schedule> {
         .retry_delay("1000 * (1 + retried)")
         .timeout(Duration::from_millis(1500))
         .delay(Duration::from_secs(60))
-        .flow_control(FlowControl::new("k é").expect("a key").rate(3).parallelism(2))
+        .flow_control("k é", FlowLimits::default().rate(3).parallelism(2))
         .callback(target)
         .failure_callback("https://api.example.com/failed")
         .label("a")
@@ -54,7 +56,7 @@ fn wanted() -> Vec<Schedule> {
 #[tokio::test]
 async fn the_second_run_of_a_reconciliation_writes_nothing() {
     let (_qstash, client) = start().await;
-    client.url_group("team").upsert([Endpoint::to("https://a.example.com")]).await.expect("a group");
+    client.url_group("team").upsert([Endpoint::new("https://a.example.com")]).await.expect("a group");
     let schedules = client.schedules();
     client.schedule("own-old").upsert("0 4 * * *", Message::to("https://h")).await.expect("a schedule");
     client.schedule("foreign").upsert("0 4 * * *", Message::to("https://h")).await.expect("a schedule");
@@ -119,9 +121,9 @@ async fn a_url_group_is_changed_and_deleted() {
     let (_qstash, client) = start().await;
     let team = client.url_group("team");
     let endpoints =
-        [Endpoint::to("https://a.example.com/?x=1").name("a"), Endpoint::to("https://b.example.com")];
+        [Endpoint::new("https://a.example.com/?x=1").name("a"), Endpoint::new("https://b.example.com")];
     team.upsert(endpoints).await.expect("a group");
-    team.upsert([Endpoint::to("https://c.example.com").name("a")]).await.expect("a moved endpoint");
+    team.upsert([Endpoint::new("https://c.example.com").name("a")]).await.expect("a moved endpoint");
     team.set_defaults(&MessageOptions::new().retries(0).delay(Duration::from_secs(60)))
         .await
         .expect("defaults");
@@ -133,7 +135,7 @@ async fn a_url_group_is_changed_and_deleted() {
     let published = client.publish(Message::to_url_group("team").text("x")).await.expect("a receipt");
     assert_eq!(published.receipts().len(), 2);
     let message = client.message(published.message_id()).get().await.expect("a message");
-    assert_eq!(message.max_retries, 0);
+    assert_eq!(message.delivery.retries, Some(0));
 
     team.remove_named(["a"]).await.expect("an endpoint less");
     team.remove(["https://b.example.com"]).await.expect("the last endpoint");

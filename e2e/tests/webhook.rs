@@ -36,8 +36,8 @@ async fn what_a_stranger_posts_to_a_webhook_is_a_message_with_the_options_of_the
     let letters = client.dlq().label("b").list().await.expect("a page").items;
     let [letter] = &letters[..] else { panic!("{letters:?}") };
     assert_eq!(letter.message.url, hook, "without the options and the token");
-    assert_eq!(letter.message.body, r#"{"ref":"main"}"#);
-    assert_eq!(letter.message.max_retries, 0);
-    let names: Vec<_> = letter.message.headers.iter().map(|(name, _)| name).collect();
+    assert_eq!(letter.message.delivery.body, r#"{"ref":"main"}"#);
+    assert_eq!(letter.message.delivery.retries, Some(0));
+    let names: Vec<_> = letter.message.delivery.headers.iter().map(|(name, _)| name).collect();
     assert!(names.contains(&"X-Event") && names.contains(&"Content-Type"), "{names:?}");
 }

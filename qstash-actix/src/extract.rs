@@ -3,14 +3,13 @@
 use std::{
     future::{Ready, ready},
     ops::Deref,
-    sync::Once,
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
-use qstash_verify::{DeliveryHeaders, LogLevel, Verified};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use qstash_verify::adapter::{RequestHead, read_json, verified};
 use serde::de::DeserializeOwned;
 
-use crate::Rejection;
+use crate::{Rejection, head::Head};
 
 /// JSON that is proven to come from QStash.
 ///
@@ -19,8 +18,8 @@ use crate::Rejection;
 ///
 /// # Rejections
 ///
-/// [`Rejection::Json`] if the body does not deserialise, with status 422, or 489 if
-/// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent). [`Rejection::Unprotected`] with status 500
+/// [`Refusal::Json`](crate::Refusal::Json) if the body does not deserialise, with status 422, or 489 if
+/// [the verifier says so](crate::VerifierBuilder::undecodable_is_non_retryable). [`Refusal::Unprotected`](crate::Refusal::Unprotected) with status 500
 /// on a route without [`VerifySignature`](crate::VerifySignature).
 #[derive(Clone, Debug)]
 pub struct Signed<T>(pub T);
@@ -30,10 +29,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Signed<T> {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(verified(request).and_then(|verified| {
-            let value = verified.json().map_err(Rejection::from);
-            value.map(Self).inspect_err(|rejection| rejection.log(LogLevel::Warn { suppressed: 0 }, None))
-        }))
+        ready(read_json(request.extensions().get(), &Head(request)).map(Self).map_err(Rejection))
     }
 }
 
@@ -54,7 +50,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Signed<T> {
 ///
 /// # Rejections
 ///
-/// [`Rejection::Unprotected`] with status 500 on a route without [`VerifySignature`](crate::VerifySignature).
+/// [`Refusal::Unprotected`](crate::Refusal::Unprotected) with status 500 on a route without [`VerifySignature`](crate::VerifySignature).
 #[derive(Clone, Debug)]
 pub struct Delivery(pub qstash_verify::Delivery);
 
@@ -63,10 +59,8 @@ impl FromRequest for Delivery {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(verified(request).map(|verified| {
-            let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
-            Self(qstash_verify::Delivery::new(verified, DeliveryHeaders::from_lookup(header)))
-        }))
+        let found = verified(request.extensions().get()).cloned();
+        ready(found.map(|verified| Self(Head(request).delivery(verified))).map_err(Rejection))
     }
 }
 
@@ -76,18 +70,4 @@ impl Deref for Delivery {
     fn deref(&self) -> &Self::Target {
         &self.0
     }
-}
-
-/// What the middleware has left in the request.
-fn verified(request: &HttpRequest) -> Result<Verified, Rejection> {
-    let verified = request.extensions().get().cloned();
-    verified.ok_or(Rejection::Unprotected).inspect_err(|_| log_unprotected_route())
-}
-
-/// Speaks once, since it is a mistake of the program and not of a request.
-fn log_unprotected_route() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        tracing::error!("a handler takes `Signed` or `Delivery` on a route without `VerifySignature`");
-    });
 }

@@ -3,7 +3,7 @@
 //!
 //! ```no_run
 //! use actix_web::{App, HttpServer, web};
-//! use qstash_actix::{Callback, KeySet, Outcome, Signed, Verifier, VerifySignature};
+//! use qstash_actix::{Callback, HandlerError, KeySet, Outcome, Signed, Verifier, VerifySignature};
 //!
 //! #[actix_web::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +21,7 @@
 //!     Ok(())
 //! }
 //!
-//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, HandlerError> {
 //!     if callback.is_success() {
 //!         println!("rendered: {}", callback.text()?);
 //!     }
@@ -35,6 +35,7 @@
 //! | [`Signed`] | an argument: JSON that is proven to come from QStash |
 //! | [`Delivery`] | an argument: claims, raw body, and the metadata of the delivery |
 //! | [`Outcome`] | a return value: done, try again later, never try again |
+//! | [`HandlerError`] | the other return value: any error, by `?` |
 //! | [`Rejection`] | why a request did not reach its handler |
 //!
 //! # What is signed
@@ -52,8 +53,7 @@
 //! `NormalizePath` belongs inside. Outside, it costs every delivery that it changes a 403. CORS and `Compress`, which
 //! change responses, may stand on either side; a refusal passes through them like any response.
 //!
-//! A subscriber of `tracing` that listens at debug level is told the likely cause of each refusal, such as middleware
-//! that stands on the wrong side.
+//! A refusal is logged with its likely cause, such as middleware that stands on the wrong side: see [`VerifySignature`].
 //!
 //! `App::wrap` also covers what no route takes, so that a stranger gets 403 for every path. `wrap` on a scope or a
 //! resource covers that one.
@@ -65,29 +65,36 @@
 //! `Content-Encoding`, and they have limits of their own, which are 256 KiB for `web::Bytes` and `String` unless
 //! `web::PayloadConfig` says otherwise. Callbacks are often larger, so prefer the extractors of this crate.
 //!
+//! # Traces and numbers
+//!
+//! With the feature `otel`, a span stands around the handling of each verified delivery, with the names of OpenTelemetry's
+//! conventions. It continues the trace of the publisher if the message was published with the feature `otel` of
+//! `qstash-client`; of a schedule and a URL group it links to it. It stands in the span of middleware around this one. With the
+//! feature `metrics`, deliveries and refusals are counted. Exporters are the application's. The guide `docs/observability.md` of the
+//! repository sets them up, and lists all names.
+//!
 //! # Testing handlers
 //!
 //! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
 //! key and at any time, and ones that are wrong in every way that matters.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 mod extract;
+mod head;
 mod middleware;
 mod outcome;
 mod rejection;
+mod response;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use extract::{Delivery, Signed};
 pub use middleware::{VerifySignature, VerifySignatureMiddleware};
-pub use outcome::Outcome;
-pub use qstash_verify::{
-    BuildError, Callback, CallbackParts, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, DlqId, EndpointName,
-    EnvError, FailureCallback, FieldError, FlowControl, FlowControlKey, FlowLimits, Headers, InvalidCallback,
-    InvalidId, InvalidSigningKey, JsonError, KeySet, Label, MessageId, Region, RetryDelay, ScheduleId,
-    SigningKey, SigningKeys, UrlGroupName, Verified, Verifier, VerifierBuilder, VerifyError,
-};
+pub use outcome::{HandlerError, Outcome};
+pub use qstash_verify::adapter::vocabulary::*;
 pub use rejection::Rejection;

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, Ready, poll_fn, ready},
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
 };
@@ -11,17 +11,15 @@ use actix_web::{
     HttpMessage, HttpResponse, ResponseError,
     body::EitherBody,
     dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::{
-        header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue},
-        uri::PathAndQuery,
-    },
+    rt::time::timeout,
 };
 use futures_core::Stream;
-use qstash_types::header::{REGION, SIGNATURE};
-use qstash_verify::{EnvError, LogLevel, Presented, RefusalLog, Unread, Verifier, VerifyError};
-use tracing::{Level, enabled};
+use qstash_verify::{
+    EnvError, Unread, Verifier,
+    adapter::{Guard, Processing, Refusal},
+};
 
-use crate::Rejection;
+use crate::{Rejection, head::Head};
 
 /// Lets requests through that QStash signed, and refuses all others.
 ///
@@ -33,13 +31,15 @@ use crate::Rejection;
 /// |---|---|
 /// | 403 | there is no signature, or it does not fit the keys, the time, the URL or the body |
 /// | 413 | the body is larger than [`Verifier::body_limit`] |
+/// | 408 | the body took longer than [`VerifierBuilder::body_timeout`](crate::VerifierBuilder::body_timeout) |
 /// | 400 | the body broke off |
 ///
 /// QStash tries again after each of them, so a mis-deployed key delays messages and loses none. The response is a
-/// short fixed text with the [`Rejection`] in its extensions, and there is one `tracing` event. The event is a warning
-/// if one of the keys signed the request. Of all others, one a minute is a warning, with the number of those in
-/// between, so that strangers cannot fill the log. Where a subscriber listens
-/// at debug level, the event also names the likely cause.
+/// short fixed text with the [`Rejection`] in its extensions, and there is one `tracing` event, with the
+/// reason, the likely cause, and which request it was. It is a warning if one of the keys signed the request. Of all
+/// others, one a minute is a warning, with the number of those in between, which are debug events: strangers cannot fill
+/// the log. A request without a signature is a debug event. With the feature `env-filter` of `tracing-subscriber`, the
+/// variable `RUST_LOG` must let warnings through (`RUST_LOG=warn`), because nothing but errors is shown where it is not set.
 #[derive(Clone, Debug)]
 pub struct VerifySignature {
     guard: Arc<Guard>,
@@ -103,8 +103,13 @@ where
         let service = Rc::clone(&self.service);
         let guard = Arc::clone(&self.guard);
         Box::pin(async move {
-            match guard.verify(&mut request).await {
-                Ok(()) => Ok(service.call(request).await?.map_into_left_body()),
+            match verify(&guard, &mut request).await {
+                Ok(processing) => {
+                    let mut call = pin!(processing.enter(|| service.call(request)));
+                    let response = poll_fn(|cx| processing.enter(|| call.as_mut().poll(cx))).await;
+                    processing.end(response.as_ref().ok().map(|response| response.status().as_u16()));
+                    Ok(response?.map_into_left_body())
+                }
                 // Not an `Err`: middleware outside of this one, such as CORS, would not see it.
                 Err(refusal) => Ok(request.into_response(refusal).map_into_right_body()),
             }
@@ -112,83 +117,37 @@ where
     }
 }
 
-/// What all services of one middleware share.
-#[derive(Debug)]
-struct Guard {
-    verifier: Verifier,
-    refusals: RefusalLog,
+/// Leaves in the request what the handler gets: the proof, and exactly the bytes that were signed.
+async fn verify(guard: &Guard, request: &mut ServiceRequest) -> Result<Processing, HttpResponse> {
+    let refuse = |refusal, request: &ServiceRequest, body: &[u8]| {
+        guard.log(&refusal, &Head(request.request()), body);
+        Rejection(refusal).error_response()
+    };
+    let mut unread = guard
+        .authenticate(&Head(request.request()), 0)
+        .map_err(|error| refuse(error.into(), request, &[]))?;
+    // The raw payload: actix's own extractors decompress, and stop at 256 KiB.
+    let read = read_to_end(request.take_payload(), &mut unread, guard).await;
+    read.map_err(|refusal| refuse(refusal, request, &[]))?;
+    let proof = unread.finish_or_return(guard.now());
+    let verified = proof.map_err(|(error, body)| refuse(error.into(), request, &body))?;
+    let processing = guard.process(&Head(request.request()), &verified);
+    request.set_payload(Payload::from(verified.body().clone()));
+    request.extensions_mut().insert(verified);
+    Ok(processing)
 }
 
-impl Guard {
-    fn new(verifier: Verifier) -> Self {
-        if !verifier.checks_origin() {
-            tracing::warn!(
-                "no origin is set, so deliveries to the same path of any other service are accepted"
-            );
+/// Gives the chunks of a payload to the verifier, until the time for it is over.
+async fn read_to_end(mut payload: Payload, unread: &mut Unread, guard: &Guard) -> Result<(), Refusal> {
+    let time_left = unread.time_left(guard.now());
+    let reading = async {
+        while let Some(chunk) = poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await {
+            unread.push(chunk.map_err(Refusal::broken_body)?, guard.now())?;
         }
-        for warning in verifier.warnings() {
-            tracing::warn!("{warning}");
-        }
-        Self { verifier, refusals: RefusalLog::new() }
-    }
-
-    /// Leaves in the request what the handler gets: the proof, and exactly the bytes that were signed.
-    async fn verify(&self, request: &mut ServiceRequest) -> Result<(), HttpResponse> {
-        let mut unread =
-            self.authenticate(request).map_err(|error| self.refuse(&error.into(), request, &[]))?;
-        // The raw payload: actix's own extractors decompress, and stop at 256 KiB.
-        let read = read_to_end(request.take_payload(), &mut unread).await;
-        read.map_err(|rejection| self.refuse(&rejection, request, &[]))?;
-        let proof = unread.finish_or_return();
-        let verified = proof.map_err(|(error, body)| self.refuse(&error.into(), request, &body))?;
-        request.set_payload(Payload::from(verified.body().clone()));
-        request.extensions_mut().insert(verified);
         Ok(())
+    };
+    match timeout(time_left, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(unread.too_slow().into()),
     }
-
-    /// Decides by the headers alone.
-    fn authenticate(&self, request: &ServiceRequest) -> Result<Unread, VerifyError> {
-        let mut unread = self.verifier.authenticate(&presented(request), self.verifier.now())?;
-        unread.content_length(content_length(request))?;
-        Ok(unread)
-    }
-
-    /// Logs a refusal and answers it. The body is what was read of it.
-    fn refuse(&self, rejection: &Rejection, request: &ServiceRequest, body: &[u8]) -> HttpResponse {
-        if let Rejection::Unverified(error) = rejection {
-            let level = self.refusals.level(error, self.verifier.now());
-            // A guess takes longer than the refusal, so it is made for those alone who look for it.
-            let diagnosis =
-                enabled!(Level::DEBUG).then(|| self.verifier.diagnose(error, &presented(request), body));
-            rejection.log(level, diagnosis.flatten());
-        } else {
-            // A body is read only after a known key has signed the headers.
-            rejection.log(LogLevel::Warn { suppressed: 0 }, None);
-        }
-        rejection.error_response()
-    }
-}
-
-/// What the verifier looks at.
-fn presented(request: &ServiceRequest) -> Presented<'_> {
-    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
-    let signatures = request.headers().get_all(SIGNATURE.as_str()).map(HeaderValue::as_bytes);
-    Presented::new(signatures, target)
-        .region(header(REGION.as_str()))
-        .content_encoding(header(CONTENT_ENCODING.as_str()))
-}
-
-/// Gives the chunks of a payload to the verifier.
-async fn read_to_end(mut payload: Payload, unread: &mut Unread) -> Result<(), Rejection> {
-    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await {
-        unread.push(chunk.map_err(Rejection::broken_body)?)?;
-    }
-    Ok(())
-}
-
-/// What the header announces, 0 if it announces nothing.
-fn content_length(request: &ServiceRequest) -> u64 {
-    let value = request.headers().get(CONTENT_LENGTH);
-    value.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }

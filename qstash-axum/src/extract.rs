@@ -1,13 +1,13 @@
 //! What handlers take as arguments.
 
-use std::{ops::Deref, sync::Once};
+use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderValue, request::Parts};
-use qstash_verify::{DeliveryHeaders, LogLevel, Verified};
+use http::request::Parts;
+use qstash_verify::adapter::{RequestHead, read_json, verified};
 use serde::de::DeserializeOwned;
 
-use crate::Rejection;
+use crate::{Rejection, head::Head};
 
 /// JSON that is proven to come from QStash.
 ///
@@ -16,8 +16,8 @@ use crate::Rejection;
 ///
 /// # Rejections
 ///
-/// [`Rejection::Json`] if the body does not deserialise, with status 422, or 489 if
-/// [the verifier says so](crate::VerifierBuilder::undecodable_is_permanent). [`Rejection::Unprotected`] with status 500
+/// [`Refusal::Json`](crate::Refusal::Json) if the body does not deserialise, with status 422, or 489 if
+/// [the verifier says so](crate::VerifierBuilder::undecodable_is_non_retryable). [`Refusal::Unprotected`](crate::Refusal::Unprotected) with status 500
 /// on a route without [`VerifySignature`](crate::VerifySignature).
 #[derive(Clone, Debug)]
 pub struct Signed<T>(pub T);
@@ -30,8 +30,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
-        let value = verified(parts)?.json().map_err(Rejection::from);
-        value.map(Self).inspect_err(|rejection| rejection.log(LogLevel::Warn { suppressed: 0 }, None))
+        Ok(Self(read_json(parts.extensions.get(), &Head(parts))?))
     }
 }
 
@@ -52,7 +51,7 @@ where
 ///
 /// # Rejections
 ///
-/// [`Rejection::Unprotected`] with status 500 on a route without [`VerifySignature`](crate::VerifySignature).
+/// [`Refusal::Unprotected`](crate::Refusal::Unprotected) with status 500 on a route without [`VerifySignature`](crate::VerifySignature).
 #[derive(Clone, Debug)]
 pub struct Delivery(pub qstash_verify::Delivery);
 
@@ -63,9 +62,8 @@ where
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
-        let verified = verified(parts)?.clone();
-        let headers = DeliveryHeaders::from_lookup(|name| parts.headers.get(name).map(HeaderValue::as_bytes));
-        Ok(Self(qstash_verify::Delivery::new(verified, headers)))
+        let verified = verified(parts.extensions.get())?.clone();
+        Ok(Self(Head(parts).delivery(verified)))
     }
 }
 
@@ -75,17 +73,4 @@ impl Deref for Delivery {
     fn deref(&self) -> &Self::Target {
         &self.0
     }
-}
-
-/// What the layer has left in the request.
-fn verified(parts: &Parts) -> Result<&Verified, Rejection> {
-    parts.extensions.get().ok_or(Rejection::Unprotected).inspect_err(|_| log_unprotected_route())
-}
-
-/// Speaks once, since it is a mistake of the program and not of a request.
-fn log_unprotected_route() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        tracing::error!("a handler takes `Signed` or `Delivery` on a route without `VerifySignature`");
-    });
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use qstash_verify::{EnvError, Verifier};
+use qstash_verify::{EnvError, Verifier, adapter::Guard};
 use tower_layer::Layer;
 
-use crate::service::{Guard, VerifySignatureService};
+use crate::VerifySignatureService;
 
 /// Lets requests through that QStash signed, and refuses all others.
 ///
@@ -17,13 +17,18 @@ use crate::service::{Guard, VerifySignatureService};
 /// |---|---|
 /// | 403 | there is no signature, or it does not fit the keys, the time, the URL or the body |
 /// | 413 | the body is larger than [`Verifier::body_limit`] |
+/// | 408 | the body took longer than [`VerifierBuilder::body_timeout`](crate::VerifierBuilder::body_timeout) |
 /// | 400 | the body broke off |
 ///
 /// QStash tries again after each of them, so a mis-deployed key delays messages and loses none. The response is a
-/// short fixed text with the [`Rejection`](crate::Rejection) in its extensions, and there is one `tracing` event. The
-/// event is a warning if one of the keys signed the request. Of all others, one a minute is a warning, with the number
-/// of those in between, so that strangers cannot fill the log. Where a subscriber listens
-/// at debug level, the event also names the likely cause.
+/// short fixed text with the [`Rejection`](crate::Rejection) in its extensions, and there is one `tracing` event, with the
+/// reason, the likely cause, and which request it was. It is a warning if one of the keys signed the request. Of all
+/// others, one a minute is a warning, with the number of those in between, which are debug events: strangers cannot fill
+/// the log. A request without a signature is a debug event. With the feature `env-filter` of `tracing-subscriber`, the
+/// variable `RUST_LOG` must let warnings through (`RUST_LOG=warn`), because nothing but errors is shown where it is not set.
+///
+/// The time for a body is kept by a timer of tokio, which runtimes have unless they are built without `enable_time` or
+/// `enable_all`. Without any runtime of tokio, and on `wasm32-unknown-unknown`, it is looked at when a chunk arrives.
 #[derive(Clone, Debug)]
 pub struct VerifySignature {
     guard: Arc<Guard>,

@@ -3,7 +3,7 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
-//! use qstash_axum::{Callback, KeySet, Outcome, Signed, Verifier, VerifySignature};
+//! use qstash_axum::{Callback, HandlerError, KeySet, Outcome, Signed, Verifier, VerifySignature};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,7 @@
 //!     Ok(())
 //! }
 //!
-//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+//! async fn done(Signed(callback): Signed<Callback>) -> Result<Outcome, HandlerError> {
 //!     if callback.is_success() {
 //!         println!("rendered: {}", callback.text()?);
 //!     }
@@ -33,6 +33,7 @@
 //! | [`Signed`] | an argument: JSON that is proven to come from QStash |
 //! | [`Delivery`] | an argument: claims, raw body, and the metadata of the delivery |
 //! | [`Outcome`] | a return value: done, try again later, never try again |
+//! | [`HandlerError`] | the other return value: any error, by `?` |
 //! | [`Rejection`] | why a request did not reach its handler |
 //!
 //! # What is signed
@@ -51,8 +52,7 @@
 //! cost every delivery that they change a 403. `RequestBodyLimitLayer` and limits on concurrency may stand on either
 //! side; directly inside, a `ConcurrencyLimit` also bounds how many bodies are read at the same time.
 //!
-//! A subscriber of `tracing` that listens at debug level is told the likely cause of each refusal, such as a layer
-//! that stands on the wrong side.
+//! A refusal is logged with its likely cause, such as a layer that stands on the wrong side: see [`VerifySignature`].
 //!
 //! `Router::layer` also covers the fallback, so that a stranger gets 403 for every path; `Router::route_layer` covers
 //! the routes alone.
@@ -63,10 +63,20 @@
 //! were signed. Trailers are dropped. The body has then been counted against [`Verifier::body_limit`] (32 MiB unless
 //! set), so the layer lifts axum's own limit of 2 MB; a `DefaultBodyLimit` inside the layer still holds.
 //!
+//! # Traces and numbers
+//!
+//! With the feature `otel`, a span stands around the handling of each verified delivery, with the names of OpenTelemetry's
+//! conventions. It continues the trace of the publisher if the message was published with the feature `otel` of
+//! `qstash-client`; of a schedule and a URL group it links to it. It stands in the span of layers around this one. With the
+//! feature `metrics`, deliveries and refusals are counted. Exporters are the application's. The guide `docs/observability.md` of the
+//! repository sets them up, and lists all names.
+//!
 //! # Testing handlers
 //!
 //! With the feature `testing`, as in `[dev-dependencies]`, the module `testing` makes deliveries as QStash does, with any
 //! key and at any time, and ones that are wrong in every way that matters.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -74,22 +84,20 @@ struct Readme;
 
 mod extract;
 mod future;
+mod head;
 mod layer;
 mod outcome;
 mod rejection;
+mod response;
 mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timer;
 
 pub use extract::{Delivery, Signed};
 pub use future::ResponseFuture;
 pub use layer::VerifySignature;
-pub use outcome::Outcome;
-pub use qstash_verify::{
-    BuildError, Callback, CallbackParts, Claims, DEFAULT_BODY_LIMIT, DeliveryHeaders, DlqId, EndpointName,
-    EnvError, FailureCallback, FieldError, FlowControl, FlowControlKey, FlowLimits, Headers, InvalidCallback,
-    InvalidId, InvalidSigningKey, JsonError, KeySet, Label, MessageId, Region, RetryDelay, ScheduleId,
-    SigningKey, SigningKeys, UrlGroupName, Verified, Verifier, VerifierBuilder, VerifyError,
-};
+pub use outcome::{HandlerError, Outcome};
+pub use qstash_verify::adapter::vocabulary::*;
 pub use rejection::Rejection;
 pub use service::VerifySignatureService;

@@ -8,12 +8,20 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 
-pub(crate) use document::{Answer, Batch, answers};
+pub(crate) use document::{Batch, ItemReply, answers};
 pub use outcome::{BatchError, BatchOutcome, FailedMessage};
 
 pub(crate) use outcome::Cause;
 
-use crate::{Client, DecodeError, Error, InvalidInput, Message, MessageParts, Published, message::OwnId};
+use crate::{
+    Client, Error, Message, Published,
+    api::Api,
+    client::Answered,
+    error::{DecodeError, InvalidInput},
+    message::OwnId,
+    messages::MessageParts,
+    observe::{self, Created, Way},
+};
 
 /// How much goes into one call.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +38,7 @@ impl Default for BatchLimits {
     }
 }
 
-/// What became of each message, in the order of the messages.
+/// One result for each message, in the order of the messages.
 pub(crate) type Results = Vec<Result<Published, FailedMessage>>;
 
 impl Client {
@@ -41,8 +49,8 @@ impl Client {
     /// of different calls may therefore be accepted in another order. Each message is deduplicated by itself, as by
     /// [`publish`](Self::publish). For more messages than fit into memory see [`publisher`](Self::publisher).
     ///
-    /// Dropping the future gives all calls up; which of the messages were accepted is then unknown. To be able to try again,
-    /// set their [deduplication ids](Message::deduplication_id).
+    /// Dropping the future gives all calls up; which of the messages were accepted is then unknown. To be able to try
+    /// again, set their [deduplication ids](Message::deduplication_id).
     ///
     /// ```no_run
     /// # use qstash_client::{Client, Message};
@@ -55,9 +63,12 @@ impl Client {
     ///     ])
     ///     .await?;
     ///
-    /// let failed = outcome.failed();
-    /// if !failed.is_empty() {
-    ///     client.batch(failed).await?.into_result()?; // under the same deduplication ids
+    /// for failed in outcome.failures() {
+    ///     eprintln!("{failed:?}");
+    /// }
+    /// let again = outcome.into_retryable();
+    /// if !again.is_empty() {
+    ///     client.batch(again).await?.into_result()?; // under the same deduplication ids
     /// }
     /// # Ok(())
     /// # }
@@ -70,47 +81,71 @@ impl Client {
     /// [`BatchOutcome`].
     pub async fn batch(&self, messages: impl IntoIterator<Item = Message>) -> Result<BatchOutcome, Error> {
         let limits = BatchLimits::default();
-        let mut batch = Batch::default();
+        let calls = self.batches(messages, limits)?.into_iter().map(|batch| batch.send(self.clone()));
+        Ok(BatchOutcome::new(stream::iter(calls).buffered(limits.in_flight).concat().await))
+    }
+
+    /// Writes the messages into as few documents as the limits permit. It is apart from what waits, so that the future of a caller
+    /// does not hold an iterator, which need not be `Send` for every lifetime.
+    fn batches(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+        limits: BatchLimits,
+    ) -> Result<Vec<Batch>, Error> {
+        let messages = messages.into_iter();
+        let mut batch = Batch::of(messages.size_hint().0.min(limits.messages));
         let mut full = Vec::new();
-        for (index, message) in messages.into_iter().enumerate() {
+        for (index, message) in messages.enumerate() {
             let place = |mistake: InvalidInput| mistake.inside(&format!("messages[{index}]"));
             let mut parts = message.finish().map_err(place)?;
-            self.complete(&mut parts).and_then(|()| batch.write(&mut parts)).map_err(place)?;
-            full.extend(batch.keep(parts, limits));
+            self.complete(&mut parts).map_err(place)?;
+            let created = Created::new(&parts);
+            batch.write(&mut parts, &created.headers).map_err(place)?;
+            full.extend(batch.keep(parts, created, limits));
         }
         full.extend(batch.take());
         if full.is_empty() {
             return Err(InvalidInput::new("batch", "there is no message in it").into());
         }
-        let calls = full.into_iter().map(|batch| batch.send(self.clone()));
-        let results = stream::iter(calls).buffered(limits.in_flight).collect::<Vec<_>>().await;
-        Ok(BatchOutcome::new(results.into_iter().flatten().collect()))
+        Ok(full)
     }
 }
 
 impl Batch {
     async fn send(mut self, client: Client) -> Results {
         let call = self.call();
-        let answers = client.call(call, |body| answers(body, self.messages.len())).await;
-        self.results(answers)
+        let answers = client.call_noting(call, |body| answers(body, self.messages.len())).await;
+        self.results(answers, &client.inner.api)
     }
 
-    /// Gives each message what became of it.
-    pub(crate) fn results(self, answers: Result<Vec<Answer>, Error>) -> Results {
-        let answers = match answers {
-            Ok(answers) => answers,
+    /// Joins each message with its result.
+    pub(crate) fn results(self, answers: Result<Answered<Vec<ItemReply>>, Error>, api: &Api) -> Results {
+        let results = self.join(answers, api);
+        for result in &results {
+            observe::handed_over(Way::Batch, result.as_ref());
+        }
+        results
+    }
+
+    fn join(self, answers: Result<Answered<Vec<ItemReply>>, Error>, api: &Api) -> Results {
+        let Answered { answer: answers, may_be_a_repetition } = match answers {
+            Ok(answered) => answered,
             Err(error) => {
                 let cause = Cause::Call(Arc::new(error));
                 let failed = |parts| Err(FailedMessage::new(Ok(parts), cause.clone()));
                 return self.messages.into_iter().map(failed).collect();
             }
         };
-        let result = |(parts, answer): (MessageParts, Answer)| match answer {
-            Answer::Accepted(published) if parts.own_id == OwnId::Added => Ok(published.original()),
-            Answer::Accepted(published) => Ok(published),
-            Answer::Refused(why) => Err(FailedMessage::new(Ok(parts), Cause::Refused(why))),
-            Answer::NotUnderstood(fault) => {
-                let error = DecodeError::new(StatusCode::OK, fault).into();
+        let result = |(parts, answer): (Box<MessageParts>, ItemReply)| match answer {
+            ItemReply::Accepted(published) if may_be_a_repetition || parts.own_id == OwnId::Added => {
+                Ok(published.maybe_original())
+            }
+            ItemReply::Accepted(published) => Ok(published),
+            ItemReply::Refused(why) => {
+                Err(FailedMessage::new(Ok(parts), Cause::Refused(api.without_token(&why))))
+            }
+            ItemReply::NotUnderstood(fault) => {
+                let error = DecodeError::new(StatusCode::OK, &fault, api).into();
                 Err(FailedMessage::new(Ok(parts), Cause::Call(Arc::new(error))))
             }
         };

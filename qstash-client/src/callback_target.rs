@@ -1,19 +1,19 @@
-//! Where a callback goes, and how.
+//! Where a callback is sent, and with which settings.
 
 use std::fmt;
 
 use qstash_types::Url;
 
 use crate::{
-    InvalidInput,
     draft::{Draft, valid},
-    settings::setters,
+    error::InvalidInput,
+    setters::setters,
 };
 
-/// Where a callback or failure callback goes, and how it is delivered.
+/// Where a callback or failure callback is sent, and with which settings.
 ///
-/// A callback is a message of its own: it has its own method, timeout, retries and headers. What is not set takes the
-/// server's default, which for the retries is the number of the message itself.
+/// A callback is a message of its own: it has its own method, timeout, retries and headers. A setting that is left out has
+/// the default of the service; callbacks have as many retries as the message itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::{
 /// The header names below are those of a callback. For a failure callback they start with `Upstash-Failure-Callback-`.
 #[derive(Clone)]
 #[must_use = "a callback target does nothing until it is given to a message"]
-pub struct CallbackTarget(Draft<qstash_types::CallbackTarget>);
+pub struct CallbackTarget(Draft<qstash_types::CallbackOptions>);
 
 impl CallbackTarget {
     /// A callback to a URL, which is sent byte for byte. It is refused when a URL parser would change it: see
@@ -38,13 +38,13 @@ impl CallbackTarget {
     ///
     /// Header: `Upstash-Callback`, or `Upstash-Failure-Callback`.
     pub fn to(url: impl TryInto<Url, Error: fmt::Display>) -> Self {
-        Self(Draft::new(valid("URL", url).map(qstash_types::CallbackTarget::new)))
+        Self(Draft::new(valid("URL", url).map(qstash_types::CallbackOptions::new)))
     }
 
-    setters!("Upstash-Callback-", settings);
+    setters!("Callback-", settings);
 
     /// The target, for a field of a message.
-    pub(crate) fn finish(self, field: &str) -> Result<qstash_types::CallbackTarget, InvalidInput> {
+    pub(crate) fn finish(self, field: &str) -> Result<qstash_types::CallbackOptions, InvalidInput> {
         self.0.finish().map_err(|mistake| mistake.inside(field))
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a client is set up right.
+//! Checks the settings of a client.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
@@ -7,13 +7,14 @@ use qstash_types::{Region, SigningKeys};
 
 use crate::{
     Client, Error,
+    api::Api,
+    builder::DEFAULT_BASE_URL,
     client::Inner,
-    config::DEFAULT_BASE_URL,
-    request::{Api, Call, json},
+    request::{Call, json},
 };
 
 impl Client {
-    /// Asks QStash whether base URL and token fit together, for instance when a service starts.
+    /// Asks QStash whether it accepts the token at the base URL, for instance when a service starts.
     ///
     /// When the base URL is the one of a region and the token is refused there, the other regions of QStash are asked
     /// too, so that a token of another region is told from a wrong one. Nothing is changed.
@@ -56,7 +57,9 @@ impl Client {
             None => return None,
         };
         for region in regions.into_iter().filter(|region| *region != own) {
-            let api = Api { base_url: region.base_url().to_owned(), ..self.inner.api.clone() };
+            let Api { authorization, user_agent, .. } = self.inner.api.clone();
+            let api = Api::new(region.base_url().to_owned(), authorization, user_agent)
+                .expect("the URLs of the regions are legal");
             let there = Self { inner: Arc::new(Inner { api, ..Inner::clone(&self.inner) }) };
             if there.probe().await.is_ok() {
                 return Some(region);
@@ -66,8 +69,7 @@ impl Client {
     }
 }
 
-/// What does not fit in the settings of a client.
-#[derive(Debug)]
+/// What is wrong with the settings of a client.
 #[non_exhaustive]
 pub enum CheckError {
     /// There is no QStash at the base URL: no connection, no such path, or an answer of something else.

@@ -1,59 +1,38 @@
-//! What every message of a client is delivered with, unless it says otherwise.
+//! The defaults for every message of a client.
+
+use std::mem;
 
 use http::HeaderMap;
-use qstash_types::{DeliveryOptions, Settings};
+use qstash_types::{DeliveryOptions, header};
 
 use crate::message::MessageParts;
 
-/// Options without a message.
-#[derive(Clone, Default)]
+/// The options of [`ClientBuilder::message_defaults`](crate::ClientBuilder::message_defaults), checked.
+#[derive(Clone)]
 pub(crate) struct Defaults {
-    pub(crate) options: DeliveryOptions,
-    pub(crate) headers: HeaderMap,
+    options: DeliveryOptions,
+    headers: HeaderMap,
+    is_empty: bool,
 }
 
 impl Defaults {
+    pub(crate) fn new(options: DeliveryOptions, headers: HeaderMap) -> Self {
+        let is_empty = headers.is_empty() && options == DeliveryOptions::default();
+        Self { options, headers, is_empty }
+    }
+
     /// Sets what the message has not set.
     pub(crate) fn fill(&self, message: &mut MessageParts) {
-        let (own, default) = (&mut message.options, &self.options);
-        fill_settings(&mut own.settings, &default.settings);
-        fill(&mut own.content_type, default.content_type.as_ref());
-        fill(&mut own.callback, default.callback.as_ref());
-        fill(&mut own.failure_callback, default.failure_callback.as_ref());
-        fill(&mut own.redaction, default.redaction.as_ref());
-        own.forward_all_headers |= default.forward_all_headers;
-        if own.queue.is_none() {
-            fill(&mut own.start, default.start.as_ref());
+        if self.is_empty {
+            return;
         }
-        if own.labels.is_empty() {
-            own.labels.clone_from(&default.labels);
+        // A queue knows no delay.
+        let start = message.options.start;
+        let is_in_queue = message.options.queue.is_some();
+        message.options = mem::take(&mut message.options).or(&self.options);
+        if is_in_queue {
+            message.options.start = start;
         }
-        fill_headers(&mut message.headers, &self.headers);
-    }
-}
-
-fn fill_settings(own: &mut Settings, default: &Settings) {
-    fill(&mut own.method, default.method.as_ref());
-    fill(&mut own.timeout, default.timeout.as_ref());
-    fill(&mut own.retries, default.retries.as_ref());
-    fill(&mut own.retry_delay, default.retry_delay.as_ref());
-    fill(&mut own.flow_control, default.flow_control.as_ref());
-    fill_headers(&mut own.forward, &default.forward);
-}
-
-fn fill<T: Clone>(own: &mut Option<T>, default: Option<&T>) {
-    if own.is_none() {
-        *own = default.cloned();
-    }
-}
-
-fn fill_headers(own: &mut HeaderMap, default: &HeaderMap) {
-    for name in default.keys() {
-        if !own.contains_key(name) {
-            // A map that is full stays as the message made it.
-            for value in default.get_all(name) {
-                let _ = own.try_append(name, value.clone());
-            }
-        }
+        message.headers = header::or(mem::take(&mut message.headers), &self.headers);
     }
 }

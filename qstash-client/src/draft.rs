@@ -1,8 +1,8 @@
-//! Values that are built by setters which never fail.
+//! Values that are built by setters that never fail.
 
 use std::fmt::Display;
 
-use crate::InvalidInput;
+use crate::error::InvalidInput;
 
 /// A value under construction, or the first mistake that was made on the way.
 #[derive(Clone, Debug)]

@@ -1,19 +1,21 @@
-//! Which messages a bulk call or a listing is about.
+//! Filters: which entries a listing gives, or a bulk call acts on.
 
 use std::fmt;
 
+use http::StatusCode;
+
 use crate::{
-    Client, Error, InvalidInput,
+    Client, Error,
     draft::{Draft, valid},
-    error::Fault,
+    error::DecodeError,
+    error::{Fault, InvalidInput},
     query::Query,
-    request::Call,
 };
 
 /// A query under construction. The first mistake is kept and returned by the verb, before anything is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
-    client: Client,
+    pub(crate) client: Client,
     query: Draft<Query>,
 }
 
@@ -26,7 +28,7 @@ impl Filter {
         Self { query: self.query.set(change), ..self }
     }
 
-    /// Adds one more of the values that a filter may have.
+    /// Adds an alternative value of a filter.
     pub(crate) fn add<T: AsRef<str>>(
         self,
         name: &'static str,
@@ -54,8 +56,7 @@ impl Filter {
         Self { query, ..self }
     }
 
-    /// Adds one more of the values that a filter of free text may have. A blank one is a mistake: the server would take
-    /// it for no filter at all.
+    /// Adds an alternative value of a filter of free text. A blank value is a mistake, because the server would ignore it.
     pub(crate) fn text(self, name: &'static str, field: &'static str, value: &str) -> Self {
         let query = self.query.try_set(|query| {
             query.add(name, not_blank(field, value)?);
@@ -64,7 +65,7 @@ impl Filter {
         Self { query, ..self }
     }
 
-    /// Says where in a listing to go on.
+    /// Sets where in the listing to continue.
     pub(crate) fn cursor(self, cursor: &str) -> Self {
         let query = self.query.try_set(|query| {
             query.replace("cursor", not_blank("cursor", cursor)?);
@@ -73,7 +74,7 @@ impl Filter {
         Self { query, ..self }
     }
 
-    /// Adds ids. An empty list is a mistake: the server would take it for no filter at all.
+    /// Adds ids. An empty list is a mistake, because the server would ignore it.
     pub(crate) fn ids<T, I>(self, name: &'static str, field: &'static str, ids: I) -> Self
     where
         T: AsRef<str>,
@@ -89,16 +90,14 @@ impl Filter {
         ids.fold(filter, |filter, id| filter.add::<T>(name, field, id))
     }
 
-    /// Sends a call once the query has passed the check.
-    pub(crate) async fn call<T>(
-        &self,
-        check: impl FnOnce(&Query) -> Result<(), InvalidInput>,
-        call: Call,
-        decode: fn(&[u8]) -> Result<T, Fault>,
-    ) -> Result<T, Error> {
-        let query = self.query.get().map_err(Clone::clone)?;
-        check(query)?;
-        self.client.call(call.query(query), decode).await
+    /// An answer of the server that makes no sense.
+    pub(crate) fn not_understood(&self, fault: &Fault) -> Error {
+        DecodeError::new(StatusCode::OK, fault, &self.client.inner.api).into()
+    }
+
+    /// The query, if it has no mistake.
+    pub(crate) fn query(&self) -> Result<&Query, InvalidInput> {
+        self.query.get().map_err(Clone::clone)
     }
 }
 
@@ -114,8 +113,8 @@ pub(crate) fn not_blank<'a>(field: &'static str, text: &'a str) -> Result<&'a st
 macro_rules! filters {
     () => {
         /// Those that go to this URL. Several are alternatives. Parameter: `url`.
-        pub fn url(self, url: impl TryInto<$crate::Url, Error: std::fmt::Display>) -> Self {
-            Self(self.0.add::<$crate::Url>("url", "URL", url))
+        pub fn url(self, url: impl TryInto<$crate::types::Url, Error: std::fmt::Display>) -> Self {
+            Self(self.0.add::<$crate::types::Url>("url", "URL", url))
         }
 
         /// Those that were published to this URL group. Several are alternatives. Parameter: `topicName`.
@@ -162,11 +161,6 @@ macro_rules! filters {
         /// Those up to this time, inclusive, in whole milliseconds. Parameter: `toDate`.
         pub fn until(self, time: std::time::SystemTime) -> Self {
             Self(self.0.set(|query| query.replace_time("toDate", time)))
-        }
-
-        /// At most this many. The server has a limit of its own. Parameter: `count`.
-        pub fn count(self, count: std::num::NonZeroU32) -> Self {
-            Self(self.0.set(|query| query.replace("count", count)))
         }
     };
 }

@@ -1,4 +1,4 @@
-//! Flow-control keys: how fast the messages that share one are delivered.
+//! Flow-control keys: limits that messages share.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::{
     query::Query,
     request::{Call, json, nothing},
     resource::Resource,
-    settings::within_limits,
+    setters::within_limits,
 };
 
 impl Client {
@@ -20,7 +20,7 @@ impl Client {
     /// ```no_run
     /// # async fn slow_down(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
     /// use std::time::Duration;
-    /// use qstash_client::FlowLimits;
+    /// use qstash_client::types::FlowLimits;
     ///
     /// let calls = client.flow_control("openai");
     /// calls.pin(FlowLimits::default().rate(10).period(Duration::from_secs(60))).await?;
@@ -66,7 +66,7 @@ impl FlowControlHandle {
         self.0.call(|key| Call::new(Method::GET, &["flowControl", key]), json).await
     }
 
-    /// Holds deliveries back. Messages are still accepted.
+    /// Stops deliveries. Messages are still accepted.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl FlowControlHandle {
         self.0.call(|key| change(key, "pause"), nothing).await
     }
 
-    /// Lets deliveries go on.
+    /// Starts deliveries again.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl FlowControlHandle {
         self.0.call(|key| change(key, "resume"), nothing).await
     }
 
-    /// Sets limits that hold whatever later messages ask for, until they are unpinned. A new period begins.
+    /// Sets limits that later messages cannot change until they are unpinned. A new period begins.
     ///
     /// A limit that is not set is not pinned. Parameters: `parallelism`, `rate`, and `period` in whole seconds, rounded
     /// up.

@@ -30,8 +30,9 @@
 //!
 //! A client cannot know whether a call whose answer was lost has been carried out. Each publish therefore carries a
 //! deduplication id of its own, unless the message brings one, and failed attempts are repeated under that id until the
-//! deadline: see [`RetryPolicy`]. What still fails says what happened, and gives the id back, so that the same publish
-//! can be repeated by hand within the ten minutes for which QStash remembers the id:
+//! deadline: see [`RetryPolicy`]. In an outage, all calls of a client together are repeated only as often as a
+//! [budget](retry::RetryBudget) allows. What still fails says what happened, and gives the id back, so that the same
+//! publish can be repeated by hand within the ten minutes for which QStash remembers the id:
 //!
 //! ```no_run
 //! # use qstash_client::{Client, Message, Published};
@@ -47,24 +48,24 @@
 //! # }
 //! ```
 //!
-//! The same holds for every call whose future is dropped before it is ready, as by a timeout around it: it is given up,
-//! and may have been carried out.
+//! When the future of a call is dropped before it is ready, for instance by a timeout around it, the call is given up.
+//! It may have been carried out all the same.
 //!
 //! # Many messages
 //!
-//! [`Client::batch`] hands over many messages in few calls, and tells for each what became of it.
+//! [`Client::batch`] hands over many messages in few calls, and gives a result for each.
 //! [`Client::publisher`] does so for a stream of any length, in order, in little memory, and at the pace that QStash
 //! allows.
 //!
 //! # Everything else
 //!
-//! What QStash keeps has a handle, by its id or name, which costs nothing until a verb is called. The verbs have the same
-//! names everywhere: `get`, `list`, `upsert`, `delete`, `pause`, `resume`. A long listing is a page, or a stream over all
-//! pages.
+//! Each thing that QStash stores has a handle, made from its id or name. A handle sends nothing until a verb is called.
+//! The verbs have the same names everywhere: `get`, `list`, `upsert`, `delete`, `pause`, `resume`. A long listing is a
+//! page, or a stream over all pages.
 //!
 //! ```no_run
 //! use futures_util::TryStreamExt;
-//! use qstash_client::{Client, Message, Schedule};
+//! use qstash_client::{Client, Message, reconcile::Schedule};
 //!
 //! # async fn operate(client: Client) -> Result<(), qstash_client::Error> {
 //! client.queue("emails").pause().await?;
@@ -84,9 +85,9 @@
 //! # }
 //! ```
 //!
-//! Nothing is deleted by accident. An empty id, filter or list is refused before anything is sent, and what is about
-//! everything is called so, as [`Messages::cancel_all`] is. A call that does harm when it arrives twice is repeated only
-//! if it certainly has not arrived.
+//! Nothing is deleted by accident. An empty id, filter or list is refused before anything is sent, and a verb that acts
+//! on everything has `all` in its name, such as [`Messages::cancel_all`](messages::Messages::cancel_all). A call that
+//! does harm when it arrives twice is repeated only if it certainly has not arrived.
 //!
 //! # Without a network
 //!
@@ -118,84 +119,74 @@
 //!
 //! | Feature | What it adds |
 //! |---|---|
+//! | `reqwest` (default) | calls are carried by reqwest |
+//! | `hyper` | calls are carried by the client of hyper-util: when `ClientBuilder::hyper` says so, and always where `reqwest` is off |
 //! | `rustls` (default) | TLS by rustls with aws-lc-rs, and the certificates of the operating system |
 //! | `rustls-no-provider` | the same with the crypto provider that the application has installed |
-//! | `native-tls` | TLS by the operating system |
-//! | `tracing` | a span `qstash` for each call: method, resource, host of the destination, message id, attempts, status |
+//! | `native-tls` | TLS by the operating system, and preferred where both are on |
+//! | `cron` (default) | names of time zones in cron expressions are checked before they are sent |
+//! | `tracing` | a span for each call, with the names and attributes of OpenTelemetry's conventions for messaging |
+//! | `otel` | that span, and each message takes its place in the trace along, so that its deliveries and callbacks belong to it |
+//! | `metrics` | counters and durations for the recorder of the crate `metrics` |
 //!
-//! Without any of them the client speaks plain HTTP, which is all that a local server needs. The client runs on tokio.
+//! The headers of a trace are forwarded with the message and to its callbacks: `traceparent`, `tracestate` and, since deliveries do
+//! not say it, the time of publishing, `Qstash-Published-At`. A header that the message forwards itself wins. They are left out
+//! where no trace is under way, where messages are [deduplicated by content](Message::deduplicate_by_content), and from schedules
+//! that are [reconciled](schedules::Schedules::reconcile). Baggage is never forwarded.
+//!
+//! The TLS features apply to whichever of `reqwest` and `hyper` is on; without one of them both speak plain HTTP, which is
+//! enough for a local server. Take `hyper` where publishing is a large part of what the process does, or where each package
+//! counts, and no proxy is in between. Without either no HTTP client is compiled, and there is neither `Client::new` nor
+//! `Client::from_env`: a builder takes a [transport](ClientBuilder::transport).
+//!
+//! Without `cron` no time zones are compiled: QStash itself refuses a
+//! time zone that does not exist, with status 400. The client runs on tokio.
 //!
 #![doc = include_str!("capabilities.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod api_error;
-mod batch;
+mod api;
+mod builder;
 mod callback_target;
 mod check;
 mod client;
-mod config;
-mod config_error;
 mod defaults;
-mod dlq;
 mod draft;
-mod environment;
-mod error;
 mod filter;
-mod flow_control;
-mod logs;
 mod message;
-mod messages;
-mod options;
-mod pages;
+mod message_options;
+mod observe;
 mod published;
-mod publisher;
 mod query;
-mod queues;
-mod reconcile;
 mod request;
 mod resource;
-mod retry;
-mod schedules;
-mod settings;
-mod signing_keys;
-mod trace;
-mod transport;
-mod url_groups;
+mod setters;
 mod webhook;
 
-pub use api_error::{ApiError, RateLimit, RateLimitKind};
-pub use batch::{BatchError, BatchOutcome, FailedMessage};
-pub use callback_target::CallbackTarget;
-pub use check::CheckError;
-pub use client::Client;
-pub use config::ClientBuilder;
-pub use config_error::ConfigError;
-pub use dlq::{DeadLetterHandle, DeadLetters, Deleted};
-pub use error::{DecodeError, Error, InvalidInput, TransportError};
-pub use flow_control::{FlowControlHandle, FlowControls};
-pub use http::StatusCode;
-pub use logs::{Logs, LogsByMessage};
-pub use message::{Message, MessageParts};
-pub use messages::{MessageHandle, Messages};
-pub use options::MessageOptions;
-pub use pages::Page;
-pub use published::Published;
-pub use publisher::Publisher;
-pub use qstash_types::{
-    Cron, DeadLetter, Deduplication, DeduplicationId, DeliveryOptions, Destination, DlqId, EndpointName,
-    EndpointRecord, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap,
-    HeaderName, HeaderValue, Headers, InvalidCron, InvalidDestination, InvalidFlowControl, InvalidId,
-    InvalidRedaction, InvalidRetryDelay, InvalidSigningKey, InvalidUrl, Label, LogEntry, LogState, MessageId,
-    MessageLog, MessageRecord, Method, QueueName, QueueRecord, Receipt, RedactedHeaders, Redaction, Region,
-    RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings, SigningKey, SigningKeys, Start, Term,
-    UnknownRegion, Url, UrlGroupName, UrlGroupRecord,
+pub mod batch;
+pub mod dlq;
+pub mod error;
+pub mod flow_control;
+pub mod logs;
+pub mod messages;
+pub mod pages;
+pub mod publisher;
+pub mod queues;
+pub mod reconcile;
+pub mod retry;
+pub mod schedules;
+pub mod signing_keys;
+pub mod transport;
+pub mod url_groups;
+
+/// The words of the wire: ids and names, the settings of a message, and the records that QStash answers with.
+pub use qstash_types as types;
+
+pub use self::{
+    builder::ClientBuilder, callback_target::CallbackTarget, client::Client, error::Error, message::Message,
+    message_options::MessageOptions, published::Published, retry::RetryPolicy,
 };
-pub use queues::{QueueHandle, QueueSettings, Queues};
-pub use reconcile::{Change, Difference, Plan, Schedule, Step};
-pub use retry::RetryPolicy;
-pub use schedules::{ScheduleHandle, Schedules};
-pub use signing_keys::SigningKeysHandle;
-pub use url_groups::{Endpoint, UrlGroupHandle, UrlGroups};

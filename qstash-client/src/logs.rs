@@ -16,7 +16,7 @@ impl Client {
     /// ```no_run
     /// # async fn read(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
     /// use futures_util::TryStreamExt;
-    /// use qstash_client::LogState;
+    /// use qstash_client::types::LogState;
     ///
     /// let mut errors = client.logs().queue("emails").state(LogState::Error).stream();
     /// while let Some(entry) = errors.try_next().await? {
@@ -46,14 +46,14 @@ impl Logs {
     host_and_path!();
     listing!("logs", LogEntry);
 
-    /// The entries of this message; the last call wins, for several there is [`messages`](Self::messages).
+    /// The entries of this message; the last call wins, for several there is [`message_ids`](Self::message_ids).
     /// Parameter: `messageId`.
-    pub fn message(self, id: impl TryInto<MessageId, Error: fmt::Display>) -> Self {
+    pub fn message_id(self, id: impl TryInto<MessageId, Error: fmt::Display>) -> Self {
         Self(self.0.only::<MessageId>("messageId", "message id", id))
     }
 
     /// The entries of these messages. Parameter: `messageIds`.
-    pub fn messages(self, ids: impl IntoIterator<Item: TryInto<MessageId, Error: fmt::Display>>) -> Self {
+    pub fn message_ids(self, ids: impl IntoIterator<Item: TryInto<MessageId, Error: fmt::Display>>) -> Self {
         Self(self.0.ids::<MessageId, _>("messageIds", "message ids", ids))
     }
 

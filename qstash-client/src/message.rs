@@ -1,23 +1,23 @@
-//! What is to be delivered, where, and how.
+//! What a caller publishes: a destination, a body, and settings.
 
 use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use qstash_types::{
-    Deduplication, DeduplicationId, DeliveryOptions, Destination, QueueName, Start, UrlGroupName,
+    Deduplication, DeduplicationId, DeliveryOptions, Destination, QueueName, Start, UrlGroupName, query_pairs,
 };
 use serde::Serialize;
 
 use crate::{
-    InvalidInput,
     draft::{Draft, valid},
-    settings::{headers_of, option_setters, setters},
+    error::InvalidInput,
+    setters::{headers_of, option_setters, setters},
 };
 
-/// A request that QStash is to deliver: a destination, a body, and how to go about it.
+/// A request that QStash is to deliver: a destination, a body, and settings.
 ///
-/// A plain value. It can be stored, cloned and published any number of times, and each publish is a message of its own.
+/// It is a plain value, which can be stored, cloned and published any number of times. Each publish makes a new message.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,10 @@ use crate::{
 /// [`label`](Self::label) add instead.
 #[derive(Clone)]
 #[must_use = "a message does nothing until it is published"]
-pub struct Message(Draft<MessageParts>);
+pub struct Message(Draft<Box<MessageParts>>);
+
+/// How many bytes most bodies have at most. A message takes twice as many without its body.
+const USUAL_BODY: usize = 512;
 
 /// A message without mistakes.
 #[derive(Clone)]
@@ -44,23 +47,28 @@ pub struct Message(Draft<MessageParts>);
 pub struct MessageParts {
     /// Where it goes.
     pub destination: Destination,
-    /// What is delivered.
+    /// The body.
     pub body: Bytes,
-    /// What the setters have set, except for [`Message::header`].
+    /// The settings, except for [`Message::header`].
     pub options: DeliveryOptions,
     /// The headers of [`Message::header`]. The options win over them.
     pub headers: HeaderMap,
     pub(crate) own_id: OwnId,
+    /// Whether the content type is that of [`Message::json`] or [`Message::text`], and goes with their body.
+    is_type_of_body: bool,
 }
 
-/// What a verb does about a message without a deduplication of its own.
+const _: () =
+    assert!(size_of::<MessageParts>() <= 1024, "allocators are slower above that, and each message has one");
+
+/// Whether the client adds a deduplication id to a message that has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnId {
-    /// It adds a fresh id.
+    /// It will add a fresh id.
     Wanted,
-    /// It has added one, which stands in the options.
+    /// It has added one to the options.
     Added,
-    /// It leaves the message without.
+    /// The caller does not want one.
     Unwanted,
 }
 
@@ -68,16 +76,16 @@ impl Message {
     /// A message to one URL, which is sent and signed byte for byte as it is written here.
     ///
     /// It is refused when a URL parser on the way would change it, for instance for a space or a `..` segment: see
-    /// [`Url::new`](crate::Url::new). Except in a batch, it is also refused for a parameter that QStash would take for its
-    /// own, `qstash_token` or `upstash-…`.
+    /// [`Url::new`](crate::types::Url::new). Except in a batch, it is also refused for a parameter that QStash would
+    /// take for its own, `qstash_token` or `upstash-…`.
     pub fn to(destination: impl TryInto<Destination, Error: fmt::Display>) -> Self {
-        Self(Draft::new(valid("destination", destination).map(MessageParts::new)))
+        Self(Draft::new(valid("destination", destination).map(MessageParts::new).map(Box::new)))
     }
 
     /// A message to every endpoint of a URL group.
     pub fn to_url_group(name: impl TryInto<UrlGroupName, Error: fmt::Display>) -> Self {
         let name = valid::<UrlGroupName>("URL group", name);
-        Self(Draft::new(name.map(|name| MessageParts::new(name.into()))))
+        Self(Draft::new(name.map(|name| Box::new(MessageParts::new(name.into())))))
     }
 
     /// The body as JSON.
@@ -85,9 +93,9 @@ impl Message {
     /// Header: `Content-Type`, `application/json`.
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
         Self(self.0.try_set(|parts| {
-            let json = serde_json::to_vec(value).map_err(|fault| InvalidInput::new("body", fault))?;
-            parts.body = json.into();
-            parts.options.content_type = Some(HeaderValue::from_static("application/json"));
+            let mut json = Vec::with_capacity(USUAL_BODY);
+            serde_json::to_writer(&mut json, value).map_err(|fault| InvalidInput::new("body", fault))?;
+            parts.set_body(json.into(), "application/json");
             Ok(())
         }))
     }
@@ -96,15 +104,19 @@ impl Message {
     ///
     /// Header: `Content-Type`, `text/plain; charset=utf-8`.
     pub fn text(self, text: impl Into<String>) -> Self {
-        Self(self.0.set(|parts| {
-            parts.body = text.into().into();
-            parts.options.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
-        }))
+        Self(self.0.set(|parts| parts.set_body(text.into().into(), "text/plain; charset=utf-8")))
     }
 
-    /// The body as it is. [`content_type`](Self::content_type) tells the receiver what it is.
+    /// The body as it is. [`content_type`](Self::content_type) tells the receiver what it is; the type that
+    /// [`json`](Self::json) or [`text`](Self::text) has set before is dropped.
     pub fn body(self, body: impl Into<Bytes>) -> Self {
-        Self(self.0.set(|parts| parts.body = body.into()))
+        Self(self.0.set(|parts| {
+            parts.body = body.into();
+            if parts.is_type_of_body {
+                parts.options.content_type = None;
+                parts.is_type_of_body = false;
+            }
+        }))
     }
 
     /// The media type of the body.
@@ -113,11 +125,12 @@ impl Message {
     pub fn content_type(self, media_type: impl AsRef<str>) -> Self {
         Self(self.0.try_set(|parts| {
             parts.options.content_type = Some(valid("content type", media_type.as_ref())?);
+            parts.is_type_of_body = false;
             Ok(())
         }))
     }
 
-    setters!("Upstash-", options.settings);
+    setters!("", options.settings);
     option_setters!();
 
     /// Sends the message through a queue, which delivers in the order of arrival. The queue is made when it does not
@@ -155,29 +168,36 @@ impl Message {
 
     /// Publishes without any deduplication.
     ///
-    /// What is lost: a publish whose answer did not arrive cannot be repeated without the risk of a second message. The
-    /// client then repeats only what certainly did not reach the server, and
-    /// [`Error::is_ambiguous`](crate::Error::is_ambiguous) tells that the outcome is unknown.
+    /// A publish whose answer was lost cannot be repeated then without the risk of a second message. The client repeats
+    /// only a publish that certainly did not reach the server, and [`Error::is_ambiguous`](crate::Error::is_ambiguous)
+    /// tells that the outcome is unknown.
     pub fn without_deduplication(self) -> Self {
         Self(self.0.set(|parts| parts.deduplicate(None, OwnId::Unwanted)))
     }
 
-    /// What has been built so far, for a test or a log.
+    /// The message as it has been built so far, for a test or a log.
     ///
     /// # Errors
     ///
     /// The first mistake, if there was one.
     pub fn parts(&self) -> Result<&MessageParts, &InvalidInput> {
-        self.0.get()
+        self.0.get().map(|parts| &**parts)
     }
 
-    /// A message that was taken apart.
-    pub(crate) fn restored(parts: Result<MessageParts, InvalidInput>) -> Self {
+    /// Makes a message from its parts again.
+    pub(crate) fn restored(parts: Result<Box<MessageParts>, InvalidInput>) -> Self {
         Self(Draft::new(parts))
     }
 
-    pub(crate) fn finish(self) -> Result<MessageParts, InvalidInput> {
+    pub(crate) fn finish(self) -> Result<Box<MessageParts>, InvalidInput> {
         self.0.finish()
+    }
+}
+
+impl From<MessageParts> for Message {
+    /// Makes a message from its parts again, perhaps with other options.
+    fn from(parts: MessageParts) -> Self {
+        Self(Draft::new(Ok(Box::new(parts))))
     }
 }
 
@@ -198,7 +218,14 @@ impl MessageParts {
             options: DeliveryOptions::default(),
             headers: HeaderMap::new(),
             own_id: OwnId::Wanted,
+            is_type_of_body: false,
         }
+    }
+
+    fn set_body(&mut self, body: Bytes, content_type: &'static str) {
+        self.body = body;
+        self.options.content_type = Some(HeaderValue::from_static(content_type));
+        self.is_type_of_body = true;
     }
 
     fn deduplicate(&mut self, deduplication: Option<Deduplication>, own_id: OwnId) {
@@ -206,34 +233,61 @@ impl MessageParts {
         self.own_id = own_id;
     }
 
-    /// Adds what the client adds to a message that is published or enqueued, and checks what a queue cannot do.
+    /// Adds a deduplication id where it is missing, and refuses what a queue cannot do.
     pub(crate) fn complete(
         &mut self,
         fresh_id: impl FnOnce() -> DeduplicationId,
     ) -> Result<(), InvalidInput> {
-        if self.options.queue.is_some()
-            && let Some(start) = self.options.start
-        {
-            let field = match start {
-                Start::After(_) => "delay",
-                Start::At(_) => "not-before",
-            };
-            return Err(InvalidInput::new(field, "a queue delivers in order and cannot hold a message back"));
-        }
+        self.fits_its_queue()?;
         if self.options.deduplication.is_none() && self.own_id == OwnId::Wanted {
             self.deduplicate(Some(Deduplication::Id(fresh_id())), OwnId::Added);
         }
         Ok(())
     }
 
+    fn fits_its_queue(&self) -> Result<(), InvalidInput> {
+        match self.options.start {
+            Some(start) if self.options.queue.is_some() => {
+                let field = match start {
+                    Start::After(_) => "delay",
+                    Start::At(_) => "not-before",
+                };
+                Err(InvalidInput::new(field, "a queue delivers in order and cannot hold a message back"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds what [`Client::publish`](crate::Client::publish) or [`Client::batch`](crate::Client::batch) would refuse
+    /// whatever client sends the message: for a program that keeps it to send it later.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake. A message that a batch cannot carry, because its body or a header is not UTF-8, has none if it
+    /// can be published alone.
+    pub fn check(&self) -> Result<(), InvalidInput> {
+        self.fits_its_queue()?;
+        let headers = self.to_headers()?;
+        if self.is_text(&headers) { Ok(()) } else { self.can_stand_in_a_path() }
+    }
+
+    /// Whether a batch can carry the message, which takes text alone.
+    pub fn fits_into_a_batch(&self) -> bool {
+        self.to_headers().is_ok_and(|headers| self.is_text(&headers))
+    }
+
+    fn is_text(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.values();
+        str::from_utf8(&self.body).is_ok() && values.all(|value| str::from_utf8(value.as_bytes()).is_ok())
+    }
+
     /// Refuses a destination with a parameter that would never arrive: where the destination is a part of the path, QStash
     /// takes parameters with names of its own for options of the call.
     pub(crate) fn can_stand_in_a_path(&self) -> Result<(), InvalidInput> {
-        let query = self.destination.as_str().split_once('?').map_or("", |(_, query)| query);
-        let names = query.split('&').map(|pair| decode(pair.split('=').next().unwrap_or_default()));
-        let is_own = |name: &String| name == "qstash_token" || name.starts_with("upstash-");
-        match names.map(|name| name.to_ascii_lowercase()).find(is_own) {
-            Some(name) => {
+        let Destination::Url(url) = &self.destination else { return Ok(()) };
+        match query_pairs(url.query()).find(|pair| pair.is_own()) {
+            Some(pair) => {
+                let name = pair.raw_name();
                 let fault = format!("QStash would take the parameter {name} for its own, send it in a batch");
                 Err(InvalidInput::new("destination", fault))
             }
@@ -241,24 +295,14 @@ impl MessageParts {
         }
     }
 
-    /// Every header of the message. The options win over the plain headers.
-    pub(crate) fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
+    /// Every header of the message, as it is sent with it. The options win over the plain headers.
+    ///
+    /// # Errors
+    ///
+    /// Options that cannot be written: see [`DeliveryOptions::to_headers`].
+    pub fn to_headers(&self) -> Result<HeaderMap, InvalidInput> {
         headers_of(&self.options, &self.headers)
     }
-}
-
-/// Undoes the percent-encoding of a name. What is no text afterwards is no name of QStash's either.
-fn decode(name: &str) -> String {
-    let mut decoded = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
-        let escaped = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let (byte, tail) = escaped.map_or((*first, tail), |byte| (byte, &tail[2..]));
-        decoded.push(byte);
-        rest = tail;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 impl fmt::Debug for MessageParts {

@@ -1,11 +1,12 @@
-//! Messages that are on their way.
+//! Messages that are not delivered yet.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use http::Method;
 use qstash_types::{MessageId, MessageRecord};
 use serde::Deserialize;
 
+pub use crate::message::MessageParts;
 use crate::{
     Client, Error,
     filter::{Filter, filters, host_and_path},
@@ -20,11 +21,12 @@ impl Client {
         MessageHandle(Resource::new(self, "message id", id))
     }
 
-    /// The messages that are on their way, to cancel those that filters select.
+    /// The messages that are not delivered yet, to cancel those that filters select.
     ///
     /// ```no_run
     /// # async fn cancel(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
-    /// let cancelled = client.messages().label("newsletter").queue("emails").cancel().await?;
+    /// let newsletter = client.messages().label("newsletter").queue("emails");
+    /// while newsletter.cancel().await? > 0 {} // one call may cancel only some of many
     /// # Ok(()) }
     /// ```
     pub fn messages(&self) -> Messages {
@@ -38,7 +40,7 @@ impl Client {
 pub struct MessageHandle(Resource<MessageId>);
 
 impl MessageHandle {
-    /// Reads the message, as long as it is on its way.
+    /// Reads the message, as long as it is not delivered.
     ///
     /// # Errors
     ///
@@ -58,7 +60,7 @@ impl MessageHandle {
     }
 }
 
-/// The messages that are on their way. Different filters must all hold; values of one filter are alternatives.
+/// The messages that are not delivered yet. Different filters must all hold; values of one filter are alternatives.
 ///
 /// The first mistake in a filter is returned by the verb, before anything is sent.
 #[derive(Clone, Debug)]
@@ -72,42 +74,64 @@ impl Messages {
     /// These messages. All other filters would be ignored by the server, and are refused beside it.
     /// Parameter: `messageIds`.
     pub fn ids(self, ids: impl IntoIterator<Item: TryInto<MessageId, Error: fmt::Display>>) -> Self {
-        Self(self.0.ids::<MessageId, _>("messageIds", "message ids", ids))
+        Self(self.0.ids::<MessageId, _>(IDS, "message ids", ids))
     }
 
-    /// Cancels the messages that the filters select, and says how many those were.
+    /// At most this many are cancelled by one call. The server has a limit of its own, which is 100 or more.
+    /// Parameter: `count`.
+    pub fn at_most(self, messages: NonZeroU32) -> Self {
+        Self(self.0.set(|query| query.replace("count", messages)))
+    }
+
+    /// Cancels the messages that the filters select, and says how many there were. A call may cancel only some of many: call
+    /// it again until there are none.
     ///
-    /// Not atomic: messages that are being delivered may escape, and a call that fails may have cancelled some.
+    /// Not atomic: messages that are being delivered may be delivered all the same, and a call that fails may have cancelled
+    /// some.
     ///
     /// # Errors
     ///
     /// See [`Error`]. Without a filter nothing is sent: see [`cancel_all`](Self::cancel_all). It is never sent twice, since
     /// what was published in between would be cancelled too.
     pub async fn cancel(&self) -> Result<u64, Error> {
-        self.send(|query| query.selects_something("messageIds")).await
+        let query = self.0.query()?;
+        query.selects_something(IDS)?;
+        let mut query = query.clone();
+        let mut cancelled = 0;
+        loop {
+            let part = query.part(IDS)?;
+            cancelled += self.send(&part.query).await?;
+            match part.cursor(None) {
+                Some(cursor) => query.replace("cursor", cursor),
+                None => return Ok(cancelled),
+            }
+        }
     }
 
-    /// Cancels **every** message that is on its way, and says how many those were.
+    /// Cancels **every** message that is not delivered yet, and says how many there were. A call may cancel only some of many:
+    /// call it again until there are none.
     ///
     /// # Errors
     ///
     /// See [`Error`]. Beside a filter nothing is sent. It is never sent twice.
     pub async fn cancel_all(&self) -> Result<u64, Error> {
-        self.send(Query::selects_everything).await
+        let query = self.0.query()?;
+        query.selects_everything()?;
+        self.send(query).await
     }
 
-    async fn send(
-        &self,
-        check: impl FnOnce(&Query) -> Result<(), crate::InvalidInput>,
-    ) -> Result<u64, Error> {
+    async fn send(&self, query: &Query) -> Result<u64, Error> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct Cancelled {
             #[serde(default, deserialize_with = "or_default")]
             cancelled: u64,
         }
 
-        let call = Call::new(Method::DELETE, &["messages"]).once();
-        let answer: Answer = self.0.call(check, call, json).await?;
+        let call = Call::new(Method::DELETE, &["messages"]).query(query).once();
+        let answer: Cancelled = self.0.client.call(call, json).await?;
         Ok(answer.cancelled)
     }
 }
+
+/// The parameter of a list of ids.
+const IDS: &str = "messageIds";

@@ -1,14 +1,14 @@
-//! Listings: a page of one, or all of them as a stream.
+//! Listings: a page, or all entries as a stream over the pages.
 
 use std::collections::HashSet;
 
 use futures_core::Stream;
 use futures_util::{TryStreamExt, stream};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::{
-    DecodeError, Error,
+    Error,
     error::Fault,
     filter::Filter,
     request::{Call, json},
@@ -16,7 +16,7 @@ use crate::{
 
 /// A part of a listing, and where the next one begins.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(from = "Answer<T>", bound(deserialize = "T: Deserialize<'de>"))]
+#[serde(from = "Listing<T>", bound(deserialize = "T: Deserialize<'de>"))]
 #[must_use = "the cursor tells whether there is more"]
 #[non_exhaustive]
 pub struct Page<T> {
@@ -26,11 +26,11 @@ pub struct Page<T> {
     pub cursor: Option<String>,
 }
 
-/// Each resource has a name of its own for the list, the log has had two, and a list that is not meant may be there and
-/// empty.
+/// An answer with a list. Each resource gives its list another name, the log has had two, and an answer may also have an
+/// empty list under one of the other names.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
-struct Answer<T> {
+struct Listing<T> {
     messages: Option<Vec<T>>,
     responses: Option<Vec<T>>,
     logs: Option<Vec<T>>,
@@ -39,9 +39,9 @@ struct Answer<T> {
     cursor: Option<String>,
 }
 
-impl<T> From<Answer<T>> for Page<T> {
-    fn from(answer: Answer<T>) -> Self {
-        let Answer { messages, responses, logs, events, cursor } = answer;
+impl<T> From<Listing<T>> for Page<T> {
+    fn from(answer: Listing<T>) -> Self {
+        let Listing { messages, responses, logs, events, cursor } = answer;
         let mut lists = [messages, responses, logs, events].into_iter().flatten();
         Self { items: lists.find(|list| !list.is_empty()).unwrap_or_default(), cursor }
     }
@@ -54,18 +54,18 @@ pub(crate) fn absent_when_empty<'de, D: Deserializer<'de>>(
     Ok(<Option<String>>::deserialize(deserializer)?.filter(|cursor| !cursor.is_empty()))
 }
 
-/// What is to be read next.
+/// Which page is read next.
 enum Next {
     First,
     Behind(String),
-    /// The server has answered with a cursor that it was given before, and would do so for ever.
+    /// None: the server has answered with a cursor that it was given before, so the listing would never end.
     Stuck,
     End,
 }
 
 impl Filter {
     pub(crate) async fn page<T: DeserializeOwned>(&self, resource: &'static str) -> Result<Page<T>, Error> {
-        self.call(|_| Ok(()), Call::new(Method::GET, &[resource]), json).await
+        self.client.call(Call::new(Method::GET, &[resource]).query(self.query()?), json).await
     }
 
     pub(crate) fn pages<T>(
@@ -83,7 +83,7 @@ impl Filter {
                     Next::First => filter.page(resource).await?,
                     Next::Behind(cursor) => filter.cursor(&cursor).page(resource).await?,
                     Next::Stuck => {
-                        return Err(Error::from(DecodeError::new(StatusCode::OK, Fault::SameCursor)));
+                        return Err(filter.not_understood(&Fault::SameCursor));
                     }
                     Next::End => return Ok(None),
                 };
@@ -107,12 +107,18 @@ macro_rules! listing {
             Self(self.0.cursor(cursor.as_ref()))
         }
 
+        /// How many entries a page has at most, and how many one call deletes or retries. The server has a limit of its
+        /// own, which is 100 or more. Parameter: `count`.
+        pub fn page_size(self, entries: std::num::NonZeroU32) -> Self {
+            Self(self.0.set(|query| query.replace("count", entries)))
+        }
+
         /// Reads a page.
         ///
         /// # Errors
         ///
         /// See [`Error`].
-        pub async fn list(&self) -> Result<$crate::Page<$item>, Error> {
+        pub async fn list(&self) -> Result<$crate::pages::Page<$item>, Error> {
             self.0.page($resource).await
         }
 

@@ -1,7 +1,7 @@
 //! A stream of messages in, a stream of receipts out.
 
 mod batches;
-mod pace;
+mod gate;
 
 use std::{num::NonZeroUsize, panic, sync::Arc, time::Duration};
 
@@ -10,11 +10,12 @@ use futures_util::{StreamExt, stream};
 use tokio::task::JoinSet;
 
 use crate::{
-    Client, Error, FailedMessage, Message, Published, TransportError,
-    batch::BatchLimits,
+    Client, Error, Message, Published,
+    batch::{BatchLimits, FailedMessage},
     client::Inner,
-    publisher::{batches::Batches, pace::Pace},
-    trace,
+    error::TransportError,
+    observe,
+    publisher::{batches::Batches, gate::RateLimitGate},
 };
 
 /// Hands over any number of messages, in few calls and in little memory.
@@ -81,10 +82,10 @@ impl Publisher {
 
     /// Publishes or enqueues each message of a stream, and yields one result per message in the order of the messages.
     ///
-    /// Messages are taken only while the result is polled. Calls under way go on in between, so that a caller may take its
-    /// time over a receipt. Dropping the result gives them up; whether their messages were accepted is then unknown. They end
-    /// with the runtime as well that the result was polled on: carried to another one, the result tells which messages that
-    /// is about, and goes on with the rest.
+    /// Messages are taken only while the result is polled. Calls under way continue in between, so that a caller may
+    /// take its time over a receipt. Dropping the result gives them up; whether their messages were accepted is then
+    /// unknown. They also end with the runtime on which the result was polled. When the result is then polled on
+    /// another runtime, it yields an error for each of their messages and continues with the next ones.
     ///
     /// One message that fails does not stop the others. It comes back in a [`FailedMessage`], with the deduplication id
     /// that it was sent with. A call that QStash turns away because of a rate limit does not fail: it is made again when
@@ -97,21 +98,21 @@ impl Publisher {
         // Rate limits are waited for here, where one wait holds back all calls.
         let retry = inner.retry.clone().leaving_rate_limits();
         let client = Client { inner: Arc::new(Inner { retry, ..Inner::clone(inner) }) };
-        let pace = Pace::default();
+        let gate = RateLimitGate::default();
         Batches::new(messages, client.clone(), self.limits, self.longest_wait)
-            .map(move |step| step.send(client.clone(), pace.clone()))
+            .map(move |work| work.send(client.clone(), gate.clone()))
             .buffered(self.limits.in_flight)
             .flat_map(stream::iter)
     }
 }
 
-/// Works in a task of its own, which ends when this future is dropped. A call that is only polled between two receipts could
-/// run out of time although its answer is there.
-async fn beside<T: Send + 'static>(
+/// Runs a call in a task, which ends when this future is dropped. Without a task, the call would only be polled when the
+/// caller asks for a receipt, and could run into its deadline although its answer is there.
+async fn in_a_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     let mut task = JoinSet::new();
-    task.spawn(trace::with_current_span(work));
+    task.spawn(observe::with_current_span(work));
     let end = task.join_next().await.expect("one task is there");
     end.unwrap_or_else(|end| match end.try_into_panic() {
         Ok(panic) => panic::resume_unwind(panic),

@@ -1,20 +1,48 @@
-//! The query of a call: filters, and where in a listing to go on.
+//! The query of a call: filters, and where in a listing to continue.
 
-use std::{
-    fmt::{self, Write as _},
-    time::SystemTime,
-};
+use std::{fmt, time::SystemTime};
 
-use qstash_types::{timestamp::unix_millis, without_secrets};
+use qstash_types::{percent::encode, timestamp::unix_millis, without_secrets};
 
-use crate::InvalidInput;
+use crate::error::InvalidInput;
 
 /// Parameters in the order in which they were given. A name may occur several times, which stands for a list: values are
 /// never joined by commas, since a URL may contain one.
 #[derive(Clone, Default)]
 pub(crate) struct Query(Vec<(&'static str, String)>);
 
-/// What only says how much of a listing to give, and from where.
+/// As many as the smallest page of the service has.
+const MOST_IDS: usize = 100;
+
+/// What one call of a bulk action is about, and where the next one continues.
+pub(crate) struct Part {
+    pub(crate) query: Query,
+    next: Next,
+}
+
+enum Next {
+    /// At the cursor of the answer.
+    AsTheServerSays,
+    /// At this id, or nowhere.
+    Id(Option<String>),
+}
+
+impl Part {
+    /// Whether it is a part of a list of ids.
+    pub(crate) fn is_of_ids(&self) -> bool {
+        matches!(self.next, Next::Id(_))
+    }
+
+    /// Where the next call continues.
+    pub(crate) fn cursor(self, answered: Option<String>) -> Option<String> {
+        match self.next {
+            Next::AsTheServerSays => answered,
+            Next::Id(next) => next,
+        }
+    }
+}
+
+/// Parameters that select nothing: how many entries, and from where on.
 const PAGING: [&str; 2] = ["count", "cursor"];
 
 impl Query {
@@ -64,6 +92,39 @@ impl Query {
         }
     }
 
+    /// What one call of a bulk action is about. A list of ids is cut, since servers limit the length of URLs and take no more
+    /// ids than a page has entries; the cursor is the first id of the next part then.
+    pub(crate) fn part(&self, ids: &'static str) -> Result<Part, InvalidInput> {
+        let mut list: Vec<&String> = Vec::new();
+        for (_, id) in self.0.iter().filter(|(name, _)| *name == ids) {
+            if !list.contains(&id) {
+                list.push(id);
+            }
+        }
+        if list.is_empty() {
+            return Ok(Part { query: self.clone(), next: Next::AsTheServerSays });
+        }
+        let start = match self.get("cursor") {
+            None => 0,
+            Some(cursor) => list.iter().position(|id| *id == cursor).ok_or_else(|| {
+                InvalidInput::new("cursor", "not one of an answer to a call with these ids")
+            })?,
+        };
+        let size = self.get("count").and_then(|count| count.parse().ok()).unwrap_or(MOST_IDS).min(MOST_IDS);
+        let (part, rest) = list[start..].split_at(size.min(list.len() - start));
+        let query = Self(part.iter().map(|id| (ids, (*id).clone())).collect());
+        Ok(Part { query, next: Next::Id(rest.first().map(|id| (*id).clone())) })
+    }
+
+    /// The same query for each id alone.
+    pub(crate) fn one_by_one(&self) -> impl Iterator<Item = Self> {
+        self.0.iter().map(|pair| Self(vec![pair.clone()]))
+    }
+
+    fn get(&self, name: &str) -> Option<&String> {
+        self.0.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
+    }
+
     fn filters(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name).filter(|name| !PAGING.contains(name))
     }
@@ -86,16 +147,4 @@ impl fmt::Debug for Query {
         let shown = |name, value: &str| if name == "url" { without_secrets(value) } else { value.to_owned() };
         f.debug_map().entries(self.0.iter().map(|(name, value)| (name, shown(*name, value)))).finish()
     }
-}
-
-/// Percent-encodes everything but unreserved characters, for one segment of a path or one value of a query.
-pub(crate) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
-            other => write!(encoded, "%{other:02X}").expect("text grows without failing"),
-        }
-    }
-    encoded
 }

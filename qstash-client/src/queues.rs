@@ -1,6 +1,6 @@
-//! Queues: deliveries in order, at a pace.
+//! Queues: deliveries in order, so many at a time.
 
-use std::{fmt, num::NonZeroU32};
+use std::fmt;
 
 use http::Method;
 use qstash_types::{QueueName, QueueRecord};
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Client, Error, Message, Published,
+    error::InvalidInput,
     request::{Call, json, nothing},
     resource::Resource,
 };
@@ -34,32 +35,37 @@ pub struct QueueHandle(Resource<QueueName>);
 #[must_use = "nothing happens until a verb is called"]
 pub struct Queues(Client);
 
-/// What a queue is set to. What is not set is left to the server.
+/// The settings of a queue. The service decides about those that are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use = "settings do nothing until they are given to a queue"]
 pub struct QueueSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
-    parallelism: Option<NonZeroU32>,
+    parallelism: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     paused: Option<bool>,
 }
 
 impl QueueSettings {
-    /// How many deliveries may run at the same time.
+    /// No settings: the service decides.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many deliveries may run at the same time, at least one.
     ///
     /// Field: `parallelism`.
-    pub fn parallelism(self, deliveries: NonZeroU32) -> Self {
+    pub fn parallelism(self, deliveries: u32) -> Self {
         Self { parallelism: Some(deliveries), ..self }
     }
 
-    /// Holds deliveries back.
+    /// Stops deliveries.
     ///
     /// Field: `paused`, `true`.
     pub fn paused(self) -> Self {
         Self { paused: Some(true), ..self }
     }
 
-    /// Lets deliveries go on.
+    /// Starts deliveries again.
     ///
     /// Field: `paused`, `false`.
     pub fn running(self) -> Self {
@@ -68,7 +74,8 @@ impl QueueSettings {
 }
 
 impl QueueHandle {
-    /// Hands a message over, to be delivered after those that came before it. The queue is made when it does not exist.
+    /// Publishes a message through the queue, after the messages that came before it. The queue is made when it does
+    /// not exist.
     ///
     /// # Errors
     ///
@@ -82,7 +89,8 @@ impl QueueHandle {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. Status 412: the account has as many queues as its plan allows.
+    /// See [`Error`]. A parallelism of zero is refused before anything is sent. Status 412: the account has as many queues as
+    /// its plan allows.
     pub async fn upsert(&self, settings: QueueSettings) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -92,6 +100,9 @@ impl QueueHandle {
             settings: QueueSettings,
         }
 
+        if settings.parallelism == Some(0) {
+            return Err(InvalidInput::new("parallelism", "must not be zero, pause the queue instead").into());
+        }
         let call = |name: &str| Call::new(Method::POST, &["queues"]).json(&Body { name, settings });
         self.0.call(call, nothing).await
     }
@@ -105,7 +116,7 @@ impl QueueHandle {
         self.0.call(|name| Call::new(Method::GET, &["queues", name]), json).await
     }
 
-    /// Deletes the queue. It is no error when there is none.
+    /// Deletes the queue. If there is no such queue, that is no error.
     ///
     /// # Errors
     ///
@@ -114,7 +125,7 @@ impl QueueHandle {
         self.0.call(|name| Call::new(Method::DELETE, &["queues", name]), nothing).await
     }
 
-    /// Holds deliveries back. Messages are still accepted.
+    /// Stops deliveries. Messages are still accepted.
     ///
     /// # Errors
     ///
@@ -123,7 +134,7 @@ impl QueueHandle {
         self.0.call(|name| Call::new(Method::POST, &["queues", name, "pause"]), nothing).await
     }
 
-    /// Lets deliveries go on, from the earliest message that is not delivered yet.
+    /// Starts deliveries again, with the earliest message that is not delivered yet.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Schedules as code: what is there is made equal to what is wanted.
+//! Schedules as code: the schedules of the account are made equal to those in the code.
 
 mod difference;
 mod plan;
@@ -13,15 +13,19 @@ pub use self::{
 };
 
 use crate::{
-    Error, InvalidInput, Message, Schedules, draft::valid, message::MessageParts, schedules::scheduled,
+    Error, Message,
+    draft::valid,
+    error::InvalidInput,
+    message::MessageParts,
+    schedules::{Schedules, scheduled},
 };
 
-/// What the ids of schedules start with that have none of their own.
+/// The prefix of the ids that QStash makes.
 const MADE_BY_SERVER: &str = "scd_";
 
-/// A schedule as it is to be, for [`Schedules::reconcile`]. A mistake in it is returned there, before anything is sent.
+/// A schedule as it should be, for [`Schedules::reconcile`], which returns a mistake in it before anything is sent.
 ///
-/// Unless [`paused`](Self::paused) or [`running`](Self::running) says otherwise, a schedule that is paused stays so.
+/// A schedule that is paused stays paused unless [`running`](Self::running) is called.
 #[derive(Clone, Debug)]
 #[must_use = "a schedule does nothing until it is reconciled"]
 pub struct Schedule {
@@ -44,8 +48,8 @@ impl Activity {
 }
 
 impl Schedule {
-    /// A message that is published whenever the expression says so: see
-    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
+    /// A message that is published at the times of the expression: see
+    /// [`ScheduleHandle::upsert`](crate::schedules::ScheduleHandle::upsert).
     pub fn new(
         id: impl TryInto<ScheduleId, Error: fmt::Display>,
         cron: impl TryInto<Cron, Error: fmt::Display>,
@@ -54,20 +58,20 @@ impl Schedule {
         Self { id: valid("schedule id", id), cron: valid("cron", cron), message, activity: None }
     }
 
-    /// Lets the times of the schedule pass.
+    /// The schedule does not publish.
     pub fn paused(self) -> Self {
         Self { activity: Some(Activity::Paused), ..self }
     }
 
-    /// Lets the schedule publish.
+    /// The schedule publishes.
     pub fn running(self) -> Self {
         Self { activity: Some(Activity::Running), ..self }
     }
 }
 
 impl Schedules {
-    /// Compares the schedules that are there with those that are wanted, and says what is to be done. Nothing is changed
-    /// until [`Plan::apply`] is called.
+    /// Compares the schedules of the account with those that are wanted, and plans the changes. Nothing is changed until
+    /// [`Plan::apply`] is called.
     ///
     /// Only schedules whose ids start with the prefix are looked at: those that are not wanted any more are deleted,
     /// all others are left alone. It ends with `-`, `_` or `.`, since `billing` would cover `billing2-report` as well, and
@@ -75,7 +79,7 @@ impl Schedules {
     ///
     /// ```no_run
     /// # async fn deploy(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
-    /// use qstash_client::{Message, Schedule};
+    /// use qstash_client::{Message, reconcile::Schedule};
     ///
     /// let plan = client
     ///     .schedules()
@@ -99,13 +103,13 @@ impl Schedules {
     ///
     /// What it never shows cannot be compared: other settings of callbacks, the values behind a redaction, and headers
     /// of [`Message::header`] that mean none of these. When nothing else has changed, replace the schedule by
-    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert).
+    /// [`ScheduleHandle::upsert`](crate::schedules::ScheduleHandle::upsert).
     ///
     /// # Errors
     ///
     /// See [`Error`]. Refused before anything is sent are a prefix without a separator at its end, an empty list, an id
     /// that occurs twice or does not start with the prefix, and what
-    /// [`ScheduleHandle::upsert`](crate::ScheduleHandle::upsert) refuses.
+    /// [`ScheduleHandle::upsert`](crate::schedules::ScheduleHandle::upsert) refuses.
     pub async fn reconcile(
         &self,
         prefix: impl AsRef<str>,
@@ -123,7 +127,7 @@ impl Schedules {
         let mut steps: Vec<_> =
             wanted.into_iter().map(|(id, wanted)| wanted.step(existing.remove(&id), id)).collect();
         let delete = |id| Step { id, change: Change::Delete, write: None, activity: None };
-        // The last, so that a plan that is cut short leaves too much rather than too little.
+        // They come last, so that a plan that is interrupted leaves too many schedules rather than too few.
         steps.extend(existing.into_keys().map(delete));
         Ok(Plan { client: self.0.clone(), steps })
     }
@@ -156,7 +160,7 @@ impl Schedules {
     }
 }
 
-/// Refuses a prefix that ids of somebody else are likely to start with, since those schedules would be deleted.
+/// Refuses a prefix that other ids are likely to start with as well, since their schedules would be deleted.
 fn check_prefix(prefix: &str) -> Result<(), InvalidInput> {
     const FIELD: &str = "id prefix";
     valid::<ScheduleId>(FIELD, prefix)?;
@@ -171,7 +175,7 @@ fn check_prefix(prefix: &str) -> Result<(), InvalidInput> {
 
 /// A schedule without mistakes.
 struct Wanted {
-    parts: MessageParts,
+    parts: Box<MessageParts>,
     meaning: DeliveryOptions,
     activity: Option<Activity>,
 }
@@ -194,7 +198,7 @@ impl Wanted {
             };
             return Step { id, change, write: None, activity };
         }
-        // Nothing says whether a paused schedule stays so when it is replaced.
+        // It is not documented whether a paused schedule stays paused when it is replaced.
         let is_certain = (is, activity) == (Activity::Running, Activity::Running);
         let change = Change::Replace(differences);
         Step { id, change, write: Some(parts), activity: (!is_certain).then_some(activity) }

@@ -1,10 +1,15 @@
-//! What the handles of all resources have in common.
+//! The common part of the handles of all resources.
 
 use std::fmt;
 
-use crate::{Client, Error, InvalidInput, draft::valid, error::Fault, request::Call};
+use crate::{
+    Client, Error,
+    draft::valid,
+    error::{Fault, InvalidInput},
+    request::Call,
+};
 
-/// One thing that the API keeps, by its id. A mistake in the id is returned by the verbs, before anything is sent.
+/// One entry of a resource, by its id. A mistake in the id is returned by the verbs, before anything is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource<Id> {
     pub(crate) client: Client,

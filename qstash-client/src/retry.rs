@@ -1,24 +1,30 @@
-//! What may be sent twice, and when.
+//! What is sent again after a failure, when, and how often in all.
+
+mod budget;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
+pub use budget::RetryBudget;
+pub(crate) use budget::SharedBudget;
+
 use crate::{Error, request::Repeat};
 
 /// How often and how soon the client repeats a failed call by itself.
 ///
-/// What it repeats is no setting, because a mistake there would enqueue messages twice:
+/// Which calls are repeated cannot be set, because a mistake there would enqueue messages twice:
 ///
-/// * what certainly did not reach the server: always;
-/// * what a rate limit turned away: unless it is a call that says of itself that it is never sent twice, such as the
-///   [rotation of keys](crate::SigningKeysHandle::rotate);
-/// * what may have been carried out, since no answer came or one with status 408 or 5xx: if doing it twice does no
-///   harm, as for every publish that has not [opted out](crate::Message::without_deduplication) of deduplication;
-/// * anything else: never.
+/// * a call that certainly did not reach the server: always;
+/// * a call that a rate limit turned away: unless its documentation says that it is never sent twice, as for the
+///   [rotation of keys](crate::signing_keys::SigningKeysHandle::rotate);
+/// * a call that may have been carried out, because no answer came, or one with status 408 or 5xx: if carrying it out twice
+///   does no harm, as for every publish that has not [opted out](crate::Message::without_deduplication) of deduplication;
+/// * any other call: never.
 ///
-/// The wait before a repetition doubles each time, a random part of it is left out, and what the server asks for comes
-/// on top. A wait that would end beyond the deadline of the call is not begun: the failure is returned at once.
+/// The wait before a repetition doubles each time. A random part of it is left out, and the time that the server asks
+/// for is added. A wait that would end beyond the deadline of the call is not begun: the failure is returned at once.
+/// So it is when all calls of the client together have been repeated as often as the [`RetryBudget`] allows.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +37,7 @@ use crate::{Error, request::Repeat};
 ///     .retry(patient)
 ///     .timeout(Duration::from_secs(120))
 ///     .build()?;
-/// # Ok::<_, qstash_client::ConfigError>(())
+/// # Ok::<_, qstash_client::error::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a policy does nothing until it is given to a client"]
@@ -39,16 +45,18 @@ pub struct RetryPolicy {
     retries: u32,
     first_wait: Duration,
     longest_wait: Duration,
+    budget: RetryBudget,
     leaves_rate_limits: bool,
 }
 
 impl Default for RetryPolicy {
-    /// Five repetitions; waits of 100 ms, doubling up to 5 s.
+    /// Five repetitions; waits of 100 ms, doubling up to 5 s; the default [`RetryBudget`].
     fn default() -> Self {
         Self {
             retries: 5,
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(5),
+            budget: RetryBudget::default(),
             leaves_rate_limits: false,
         }
     }
@@ -70,9 +78,19 @@ impl RetryPolicy {
         Self { first_wait, ..self }
     }
 
-    /// The wait that doubling does not exceed. What the server asks for may.
+    /// The limit of the doubled wait, without the time that the server asks for.
     pub fn longest_wait(self, longest_wait: Duration) -> Self {
         Self { longest_wait, ..self }
+    }
+
+    /// How many repetitions all calls of a client and its clones may have together.
+    pub fn budget(self, budget: RetryBudget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// The budget of a new client.
+    pub(crate) fn start_budget(&self) -> SharedBudget {
+        self.budget.start()
     }
 
     /// Leaves calls that a rate limit turned away to the caller.
@@ -81,7 +99,7 @@ impl RetryPolicy {
     }
 
     /// How long to wait before the call is repeated, if it is.
-    pub(crate) fn decide(&self, failure: &Error, attempt: &Attempt) -> Option<Duration> {
+    pub(crate) fn decide(&self, failure: &Error, attempt: &FailedAttempt) -> Option<Duration> {
         let allowed = failure.is_retryable()
             && match attempt.repeat {
                 Repeat::Freely => true,
@@ -98,7 +116,7 @@ impl RetryPolicy {
     }
 
     /// Between half of the doubled wait and all of it, so that clients that failed together do not return together.
-    fn backoff(&self, attempt: &Attempt) -> Duration {
+    fn backoff(&self, attempt: &FailedAttempt) -> Duration {
         let doubled = 2_u32
             .checked_pow(attempt.repetitions)
             .and_then(|factor| self.first_wait.checked_mul(factor))
@@ -109,7 +127,7 @@ impl RetryPolicy {
 }
 
 /// The circumstances of a failed attempt.
-pub(crate) struct Attempt {
+pub(crate) struct FailedAttempt {
     /// How many repetitions came before it.
     pub(crate) repetitions: u32,
     pub(crate) repeat: Repeat,
@@ -121,12 +139,12 @@ pub(crate) struct Attempt {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempt, Duration, Repeat, RetryPolicy};
-    use crate::{Error, TransportError};
+    use super::{Duration, FailedAttempt, Repeat, RetryPolicy};
+    use crate::{Error, error::TransportError};
 
     fn wait_after(repetitions: u32, jitter: f64, time_left: Duration) -> Option<Duration> {
         let failure: Error = TransportError::not_sent("refused").into();
-        let attempt = Attempt { repetitions, repeat: Repeat::UnlessArrived, time_left, jitter };
+        let attempt = FailedAttempt { repetitions, repeat: Repeat::UnlessArrived, time_left, jitter };
         let policy = RetryPolicy::default().retries(u32::MAX);
         policy.decide(&failure, &attempt)
     }
@@ -153,7 +171,7 @@ mod tests {
     fn the_longest_times_do_not_overflow() {
         let failure: Error = TransportError::not_sent("refused").into();
         let attempt =
-            Attempt { repetitions: 0, repeat: Repeat::Freely, time_left: Duration::MAX, jitter: 1.0 };
+            FailedAttempt { repetitions: 0, repeat: Repeat::Freely, time_left: Duration::MAX, jitter: 1.0 };
         let policy = RetryPolicy::default().first_wait(Duration::MAX).longest_wait(Duration::MAX);
         assert_eq!(policy.decide(&failure, &attempt), None);
     }

@@ -1,4 +1,4 @@
-//! Schedules: the same message again and again.
+//! Schedules: a message that is published again and again.
 
 use std::fmt;
 
@@ -7,9 +7,10 @@ use qstash_types::{Cron, ScheduleId, ScheduleRecord, Start, header};
 use serde::Deserialize;
 
 use crate::{
-    Client, Error, InvalidInput, Message,
+    Client, Error, Message,
     client::random_id,
     draft::valid,
+    error::InvalidInput,
     message::MessageParts,
     request::{Call, json, nothing},
     resource::Resource,
@@ -50,27 +51,28 @@ pub struct ScheduleHandle(Resource<ScheduleId>);
 pub struct Schedules(pub(crate) Client);
 
 impl ScheduleHandle {
-    /// Makes the schedule, or replaces all of it: from then on the message is published whenever the expression says so.
+    /// Creates the schedule, or replaces it as a whole: from then on the message is published at the times of the
+    /// expression.
     ///
     /// The expression has five fields (minute, hour, day of the month, month, day of the week) in UTC, or in the time
-    /// zone that `CRON_TZ=Europe/Berlin ` before them names: see [`Cron`], which also knows a way for a time zone that
-    /// this version has not heard of. A delay counts from each of these times, and [`in_queue`](Message::in_queue)
+    /// zone that `CRON_TZ=Europe/Berlin ` before them names: see [`Cron`], which also takes a time zone that this
+    /// version does not know. A delay counts from each of these times, and [`in_queue`](Message::in_queue)
     /// delivers through a queue.
     ///
     /// Headers: `Upstash-Cron`, `Upstash-Schedule-Id`, and those of the message.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. An expression that is none, that never fires or that names an unknown time zone is refused before
-    /// anything is sent, and so is a message with a not-before time or with deduplication. Status 412: the account has as
-    /// many schedules as its plan allows.
+    /// See [`Error`]. An expression that is not valid, never fires or names an unknown time zone is refused before
+    /// anything is sent, and so is a message with a not-before time or with deduplication. Status 412: the account has
+    /// as many schedules as its plan allows.
     pub async fn upsert(
         &self,
         cron: impl TryInto<Cron, Error: fmt::Display>,
         message: Message,
     ) -> Result<(), Error> {
         let (id, cron) = (self.0.id.clone()?, valid("cron", cron)?);
-        put(&self.0.client, scheduled(&self.0.client, id, &cron, message)?).await?;
+        put(&self.0.client, call(scheduled(&self.0.client, id, &cron, message)?)).await?;
         Ok(())
     }
 
@@ -93,7 +95,7 @@ impl ScheduleHandle {
         self.0.call(|id| Call::new(Method::DELETE, &["schedules", id]), nothing).await
     }
 
-    /// Lets the times of the schedule pass. Nothing is made up for later.
+    /// Stops the schedule. The times that it misses are not made up for.
     ///
     /// # Errors
     ///
@@ -102,7 +104,7 @@ impl ScheduleHandle {
         self.switch("pause").await
     }
 
-    /// Lets the schedule publish again, from its next time on.
+    /// Starts the schedule again, at its next time.
     ///
     /// # Errors
     ///
@@ -111,7 +113,7 @@ impl ScheduleHandle {
         self.switch("resume").await
     }
 
-    /// Descriptions of the API disagree about the method. What is sent first is known to work with the service.
+    /// Descriptions of the API disagree about the method. The one that is tried first is known to work with the service.
     async fn switch(&self, verb: &str) -> Result<(), Error> {
         let send = |method| self.0.call(move |id| Call::new(method, &["schedules", id, verb]), nothing);
         match send(Method::PATCH).await {
@@ -136,7 +138,7 @@ impl Schedules {
     ) -> Result<ScheduleId, Error> {
         let id = ScheduleId::new(random_id()).expect("hexadecimal digits are a legal id");
         let cron = valid("cron", cron)?;
-        put(&self.0, scheduled(&self.0, id, &cron, message)?).await
+        put(&self.0, call(scheduled(&self.0, id, &cron, message)?)).await
     }
 
     /// Reads all schedules.
@@ -149,13 +151,13 @@ impl Schedules {
     }
 }
 
-/// Makes a message what it is as a schedule: with the defaults of the client, an id, and a cron expression.
+/// Turns a message into a schedule: adds the defaults of the client, an id and a cron expression.
 pub(crate) fn scheduled(
     client: &Client,
     id: ScheduleId,
     cron: &Cron,
     message: Message,
-) -> Result<MessageParts, InvalidInput> {
+) -> Result<Box<MessageParts>, InvalidInput> {
     let mut parts = message.finish()?;
     parts.can_stand_in_a_path()?;
     if let Some(Start::At(_)) = parts.options.start {
@@ -165,20 +167,26 @@ pub(crate) fn scheduled(
         return Err(InvalidInput::new("deduplication", "each message of a schedule is a new one"));
     }
     client.inner.defaults.fill(&mut parts);
+    client.inner.api.check_reach_of(&parts)?;
     parts.options.schedule_id = Some(id);
     let cron = cron.to_string().parse().expect("an expression is made of visible characters");
     parts.headers.insert(header::CRON, cron);
     Ok(parts)
 }
 
-/// Sends what [`scheduled`] has made.
-pub(crate) async fn put(client: &Client, schedule: MessageParts) -> Result<ScheduleId, Error> {
+/// The call that makes what [`scheduled`] describes.
+pub(crate) fn call(schedule: Box<MessageParts>) -> Call {
+    Call::delivering(&["schedules"], schedule)
+}
+
+/// Sends the call.
+pub(crate) async fn put(client: &Client, call: Call) -> Result<ScheduleId, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Answer {
+    struct Created {
         schedule_id: ScheduleId,
     }
 
-    let answer: Answer = client.call(Call::delivering(&["schedules"], schedule)?, json).await?;
+    let answer: Created = client.call(call, json).await?;
     Ok(answer.schedule_id)
 }

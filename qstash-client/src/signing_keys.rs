@@ -1,4 +1,4 @@
-//! The keys that deliveries are signed with.
+//! The keys that QStash signs deliveries with.
 
 use http::Method;
 use qstash_types::SigningKeys;
@@ -30,7 +30,7 @@ impl SigningKeysHandle {
         self.0.call(Call::new(Method::GET, &["keys"]), json).await
     }
 
-    /// Makes the next key the current one, and makes a new next key. Gives the keys as they are afterwards.
+    /// Makes the next key the current one, and creates a new next key. Returns the keys as they are afterwards.
     ///
     /// Receivers that hold both keys keep working through one rotation, not through two. The call is therefore never
     /// repeated once it may have arrived.

@@ -1,4 +1,4 @@
-//! URL groups: one publish, a message for each endpoint.
+//! URL groups: one publish makes a message for each endpoint.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,8 +7,9 @@ use qstash_types::{EndpointName, Url, UrlGroupName, UrlGroupRecord, header};
 use serde::{Serialize, Serializer};
 
 use crate::{
-    Client, Error, InvalidInput, MessageOptions,
+    Client, Error, MessageOptions,
     draft::{Draft, valid},
+    error::InvalidInput,
     request::{Call, json, nothing},
     resource::Resource,
 };
@@ -18,10 +19,10 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn fan_out(client: qstash_client::Client) -> Result<(), qstash_client::Error> {
-    /// use qstash_client::{Endpoint, Message};
+    /// use qstash_client::{Message, url_groups::Endpoint};
     ///
     /// let watchers = client.url_group("watchers");
-    /// watchers.upsert([Endpoint::to("https://a.example.com/hook").name("a")]).await?;
+    /// watchers.upsert([Endpoint::new("https://a.example.com/hook").name("a")]).await?;
     /// client.publish(Message::to_url_group("watchers").text("it has happened")).await?;
     /// # Ok(()) }
     /// ```
@@ -45,7 +46,7 @@ pub struct UrlGroupHandle(Resource<UrlGroupName>);
 #[must_use = "nothing happens until a verb is called"]
 pub struct UrlGroups(Client);
 
-/// Where messages to a URL group go. A mistake is returned by the verb, before anything is sent.
+/// A destination in a URL group. A mistake is returned by the verb, before anything is sent.
 #[derive(Clone, Debug)]
 #[must_use = "an endpoint does nothing until it is given to a URL group"]
 pub struct Endpoint(Draft<Member>);
@@ -73,7 +74,7 @@ impl Endpoint {
     /// An endpoint at a URL, which is refused when a URL parser would change it: see [`Url::new`].
     ///
     /// Field: `url`.
-    pub fn to(url: impl TryInto<Url, Error: fmt::Display>) -> Self {
+    pub fn new(url: impl TryInto<Url, Error: fmt::Display>) -> Self {
         Self(Draft::new(Member::at(url)))
     }
 
@@ -106,7 +107,11 @@ impl UrlGroupHandle {
     /// See [`Error`]. An empty list is refused before anything is sent.
     pub async fn upsert(&self, endpoints: impl IntoIterator<Item = Endpoint>) -> Result<(), Error> {
         let endpoints = endpoints.into_iter().map(|endpoint| endpoint.0.finish());
-        self.send(Method::POST, endpoints.collect::<Result<_, _>>()?).await
+        let members = endpoints.collect::<Result<Vec<_>, _>>()?;
+        for url in members.iter().filter_map(|member| member.url.as_ref()) {
+            self.0.client.inner.api.check_reach("endpoint URL", url)?;
+        }
+        self.send(Method::POST, members).await
     }
 
     /// Removes the endpoints with these URLs, and the group with its last one.
@@ -145,7 +150,7 @@ impl UrlGroupHandle {
         }
 
         let mut headers = BTreeMap::<_, Vec<_>>::new();
-        for (name, value) in &options.to_headers()? {
+        for (name, value) in &options.to_headers(&self.0.client.inner.api)? {
             let value = str::from_utf8(value.as_bytes()).map_err(|fault| {
                 InvalidInput::new("header", format!("the value of {name} is not text: {fault}"))
             })?;
@@ -164,8 +169,8 @@ impl UrlGroupHandle {
         self.0.call(|name| Call::new(Method::GET, &["topics", name]), json).await
     }
 
-    /// Deletes the group. It is no error when there is none. Messages that were published to it are delivered all the
-    /// same.
+    /// Deletes the group. If there is no such group, that is no error. Messages that were published to it are still
+    /// delivered.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Publishing for callers that can do nothing but call a URL.
+//! URLs that publish, for callers that can only be given a URL.
 
-use qstash_types::Deduplication;
+use qstash_types::{Deduplication, HeaderName, header};
 
-use crate::{Client, InvalidInput, Message, message::OwnId, request::Call};
+use crate::{Client, Message, error::InvalidInput, message::OwnId, request::Call};
 
 impl Client {
     /// A URL that publishes, or enqueues, whatever is sent to it by `POST`: for the webhooks of a service that knows
@@ -28,6 +28,9 @@ impl Client {
     ///
     /// Parameters: the names of the headers that a publish sends, and `qstash_token`.
     ///
+    /// Defaults of the client apply, except for those that cannot stand in a URL: the content type, and forwarded and plain
+    /// headers.
+    ///
     /// # Errors
     ///
     /// Refused is what cannot stand in a URL: a body and its media type, forwarded headers, and a deduplication id, which
@@ -43,8 +46,16 @@ impl Client {
                 "every message of a webhook would have the same one",
             ));
         }
+        if let Some(header) = parts.to_headers()?.keys().find(|name| !can_be_parameter(name)) {
+            return Err(InvalidInput::new("header", format!("{header} cannot stand in a URL")));
+        }
         parts.own_id = OwnId::Unwanted;
         self.complete(&mut parts)?;
-        self.inner.api.webhook_url(&Call::handing_over(parts)?)
+        self.inner.api.webhook_url(&Call::handing_over(parts)?, can_be_parameter)
     }
+}
+
+/// Whether QStash takes a parameter of this name for the header.
+fn can_be_parameter(header: &HeaderName) -> bool {
+    header.as_str().starts_with(header::PREFIX) && !header.as_str().contains("-forward-")
 }

@@ -4,23 +4,26 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::request::Parts;
+use qstash_types::percent;
 
-use crate::{CanceledSpelling, keyring::Keyring, query::percent_decoded, reply::Refusal, worker::Handle};
+use crate::{CanceledSpelling, keyring::Keyring, reply::Refusal, worker::Handle};
 
 /// The most headers of a call; room for more than hyper's own limit would be allocated for each request.
 pub(crate) const MOST_HEADERS: usize = 100;
 
-/// What the resources of an account need to answer.
+/// An account as the server serves it: what its resources need to answer calls.
 #[derive(Clone, Debug)]
-pub(crate) struct Api {
+pub(crate) struct Tenant {
     pub(crate) keys: Keyring,
     pub(crate) worker: Handle,
+    /// Whether it has a data folder.
+    pub(crate) keeps: bool,
     pub(crate) canceled: CanceledSpelling,
 }
 
 /// A call that was let in.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) head: Parts,
     /// What follows the resource in the path, byte for byte.
     pub(crate) rest: String,
@@ -30,7 +33,7 @@ pub(crate) struct Call {
     pub(crate) caller: IpAddr,
 }
 
-impl Call {
+impl ApiCall {
     pub(crate) fn new(resource: &str, head: Parts, rest: String, body: Bytes, caller: IpAddr) -> Self {
         Self { segments: segments(resource, &rest), head, rest, body, caller }
     }
@@ -45,7 +48,25 @@ impl Call {
     }
 
     pub(crate) fn not_found(&self) -> Refusal {
-        Refusal::not_found(format!("{} not found", self.head.uri.path()))
+        Refusal::not_found(format!("{} not found", shown(self.head.uri.path())))
+    }
+}
+
+/// The path of a call for logs: without the user information and the query of a destination in it.
+pub(crate) fn shown(path: &str) -> String {
+    let lower = path.to_ascii_lowercase();
+    let path = if lower.contains("http%3a") || lower.contains("https%3a") {
+        String::from_utf8_lossy(&percent::decode(path)).into_owned()
+    } else {
+        path.to_owned()
+    };
+    let path = &path[..path.find(['?', '#']).unwrap_or(path.len())];
+    let lower = path.to_ascii_lowercase();
+    let scheme = ["/http:", "/https:"].iter().find_map(|scheme| Some(lower.find(scheme)? + scheme.len()));
+    let (call, destination) = path.split_at(scheme.unwrap_or(path.len()));
+    match destination.rsplit_once('@') {
+        Some((_, destination)) => format!("{call}//{destination}"),
+        None => path.to_owned(),
     }
 }
 
@@ -65,7 +86,7 @@ pub(crate) fn resource(path: &str) -> Option<(String, Option<&str>)> {
 
 /// What follows a resource. Letter case makes no difference where a verb stands, as in `/v2/queues/{name}/pause`.
 fn segments(resource: &str, rest: &str) -> Vec<String> {
-    // A destination has none.
+    // The rest of these paths is a destination, which is not split.
     if rest.is_empty() || matches!(resource, "publish" | "enqueue") {
         return Vec::new();
     }
@@ -81,5 +102,5 @@ fn segments(resource: &str, rest: &str) -> Vec<String> {
 }
 
 fn text(segment: &str) -> String {
-    String::from_utf8_lossy(&percent_decoded(segment)).into_owned()
+    String::from_utf8_lossy(&percent::decode(segment)).into_owned()
 }

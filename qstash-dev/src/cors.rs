@@ -10,6 +10,8 @@ use http::{
     request::Parts,
 };
 
+use qstash_types::header::PREFIX;
+
 use crate::reply::{Reply, empty};
 
 /// The vendor's console, which shows what is in a development server.
@@ -45,7 +47,7 @@ fn understood(request: &HeaderMap) -> HeaderValue {
     let names = wanted.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok());
     let names: Vec<_> = names
         .filter(|name: &HeaderName| {
-            [AUTHORIZATION, CONTENT_TYPE].contains(name) || name.as_str().starts_with("upstash-")
+            [AUTHORIZATION, CONTENT_TYPE].contains(name) || name.as_str().starts_with(PREFIX)
         })
         .map(|name| name.to_string())
         .collect();

@@ -2,30 +2,29 @@
 
 use std::{
     error::Error,
+    future::pending,
     iter,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST},
 };
-use qstash_types::header;
-use qstash_verify::Token;
+use http_body_util::Full;
+use qstash_broker::{AttemptEnd, Dispatch, LONGEST_BODY, Response};
+use qstash_types::{Authority, Region, Scheme, UserInfo, base64_bytes, header, percent};
+use qstash_verify::TokenBuilder;
 use tokio::time::timeout;
 
 use crate::{
-    broker::{Delivery, LONGEST_BODY, Outcome, Response},
-    compact,
-    connect::Connector,
+    body::beginning,
     fault::{Fault, Faults},
     keyring::Keyring,
-    outgoing::Outgoing,
+    outgoing::{Outgoing, Route},
+    pool::{NoAnswer, Pool, Waits},
     secret,
 };
 
@@ -34,115 +33,177 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 /// Longer than any token is valid.
 const LATENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much of a response is read at a time. Its head may be as long, or a little longer. A destination that announces a
-/// response without end (`100 Continue`, again and again) must not keep everybody else waiting while all that is read.
-const LONGEST_HEAD: usize = 64 * 1024;
-
-/// How long a connection is kept for the next delivery. Servers close theirs after a few seconds (Node.js and actix-web after
-/// five), and a request that is sent just then is lost.
-const LONGEST_IDLE: Duration = Duration::from_secs(1);
-
 /// Carries deliveries to their destinations.
 #[derive(Clone, Debug)]
 pub(crate) struct Courier {
-    client: Client<Connector, Full<Bytes>>,
+    pool: Pool,
+    outgoing: Arc<Outgoing>,
     keys: Keyring,
+    region: HeaderValue,
     faults: Faults,
 }
 
 impl Courier {
-    pub(crate) fn new(keys: Keyring, faults: Faults, outgoing: Arc<Outgoing>) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(LONGEST_IDLE)
-            .http1_max_buf_size(LONGEST_HEAD)
-            .build(Connector::new(outgoing));
-        Self { client, keys, faults }
+    pub(crate) fn new(keys: Keyring, region: Region, faults: Faults, outgoing: Arc<Outgoing>) -> Self {
+        let region = HeaderValue::try_from(region.to_string()).expect("a region is plain ASCII");
+        Self { pool: Pool::default(), outgoing, keys, region, faults }
     }
 
-    pub(crate) async fn deliver(&self, delivery: Delivery) -> Outcome {
-        let outcome = match self.faults.next_of_delivery() {
-            None => self.send(delivery, SystemTime::now()).await,
+    /// Carries out an attempt. What keeps it from beginning, and is no fault of the destination, is told to `waits`.
+    pub(crate) async fn deliver(&self, dispatch: Box<Dispatch>, waits: &Waits) -> AttemptEnd {
+        let outcome = match self.faults.next_of_delivery(&dispatch) {
+            None => self.send(dispatch, SystemTime::now(), waits).await,
             // Apart, since it would make every delivery that is in flight larger.
-            Some(fault) => Box::pin(self.send_with(fault, delivery)).await,
+            Some(fault) => Box::pin(self.send_with(fault, dispatch, waits)).await,
         };
         self.faults.overtaking.notify_waiters();
-        outcome.map_or_else(Outcome::Failed, Outcome::Answered)
+        outcome.map_or_else(AttemptEnd::Failed, AttemptEnd::Answered)
     }
 
-    async fn send_with(&self, fault: Fault, delivery: Delivery) -> Result<Response, String> {
+    async fn send_with(
+        &self,
+        fault: Fault,
+        dispatch: Box<Dispatch>,
+        waits: &Waits,
+    ) -> Result<Response, String> {
         let now = SystemTime::now();
         match fault {
+            Fault::Status(status) => match StatusCode::from_u16(status) {
+                Ok(status) => Ok(Response::new(status, &HeaderMap::new(), Bytes::new())),
+                Err(_) => Err(format!("the fault wants the status {status}, which does not exist")),
+            },
+            Fault::Hang => pending().await,
+            Fault::Refuse => Err("connection failed: a fault refuses it".to_owned()),
             Fault::DuplicatedDelivery => {
                 // What the destination answers the first time makes no difference.
-                let _ = self.send(delivery.clone(), now).await;
-                self.send(delivery, now).await
+                let _ = self.send(dispatch.clone(), now, waits).await;
+                self.send(dispatch, now, waits).await
             }
             Fault::OvertakenDelivery => {
                 // If no other delivery comes, this one goes on alone.
                 let _ = timeout(LONGEST_HOLD, self.faults.overtaking.notified()).await;
-                self.send(delivery, now).await
+                self.send(dispatch, now, waits).await
             }
-            Fault::LateDelivery => self.send(delivery, now - LATENESS).await,
+            Fault::LateDelivery => self.send(dispatch, now - LATENESS, waits).await,
             Fault::LostAcknowledgement => {
-                self.send(delivery, now).await.and_then(|_| Err("the response was lost".to_owned()))
+                self.send(dispatch, now, waits).await.and_then(|_| Err("the response was lost".to_owned()))
             }
             Fault::RotatedKeys => {
-                let request = self.request(delivery, now)?;
+                let (route, request) = self.prepare(dispatch, now)?;
                 let fresh = secret::signing_key().map_err(|error| error.to_string())?;
                 self.keys.rotate(fresh).await.map_err(|error| error.to_string())?;
-                self.exchange(request).await
+                self.exchange(route, request, waits).await
             }
             Fault::TooManyRequests | Fault::InternalError | Fault::LostConnection => {
-                self.send(delivery, now).await
+                self.send(dispatch, now, waits).await
             }
         }
     }
 
-    async fn send(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Response, String> {
-        self.exchange(self.request(delivery, signed_at)?).await
+    async fn send(
+        &self,
+        dispatch: Box<Dispatch>,
+        signed_at: SystemTime,
+        waits: &Waits,
+    ) -> Result<Response, String> {
+        let (route, request) = self.prepare(dispatch, signed_at)?;
+        self.exchange(route, request, waits).await
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response, String> {
-        let response = self.client.request(request).await.map_err(|error| {
-            let what = if error.is_connect() { "connection failed" } else { "no valid response" };
-            format!("{what}: {}", root_cause(&error))
-        })?;
-        let (parts, body) = response.into_parts();
-        let body = beginning(body)
+    /// The request of a dispatch, and where it goes.
+    fn prepare(
+        &self,
+        dispatch: Box<Dispatch>,
+        signed_at: SystemTime,
+    ) -> Result<(Route, Request<Full<Bytes>>), String> {
+        let (authority, scheme) = (dispatch.url.authority(), dispatch.url.scheme());
+        let route = self.outgoing.route(authority, scheme);
+        let route = route.map_err(|problem| format!("connection failed: {problem}"))?;
+        let host = host(authority, scheme);
+        Ok((route, self.request(dispatch, host, signed_at)))
+    }
+
+    async fn exchange(
+        &self,
+        route: Route,
+        request: Request<Full<Bytes>>,
+        waits: &Waits,
+    ) -> Result<Response, String> {
+        let (response, connection) =
+            self.pool.send(route, request, waits).await.map_err(|error| match error {
+                NoAnswer::Connect(error) => format!("connection failed: {}", root_cause(&error)),
+                NoAnswer::Http(error) => format!("no valid response: {}", root_cause(&error)),
+            })?;
+        let (head, body) = response.into_parts();
+        let (body, is_whole) = beginning(body, LONGEST_BODY)
             .await
             .map_err(|error| format!("the response broke off: {}", root_cause(&error)))?;
-        Ok(Response { status: parts.status, headers: compact::headers(&parts.headers), body })
+        if is_whole {
+            self.pool.keep(connection, head.version, &head.headers);
+        }
+        Ok(Response::new(head.status, &head.headers, body))
     }
 
-    fn request(&self, delivery: Delivery, signed_at: SystemTime) -> Result<Request<Full<Bytes>>, String> {
-        let uri: Uri =
-            delivery.url.as_str().parse().map_err(|error| format!("the URL cannot be called: {error}"))?;
+    fn request(
+        &self,
+        dispatch: Box<Dispatch>,
+        host: HeaderValue,
+        signed_at: SystemTime,
+    ) -> Request<Full<Bytes>> {
+        let Dispatch { url, method, mut headers, body, token_id, age, .. } = *dispatch;
         // Receivers compare the times in the token with their own clock, which no test moves.
-        let token = Token::new(delivery.url.as_str(), &delivery.body, signed_at).id(&delivery.token_id);
-        let signature =
-            HeaderValue::try_from(self.keys.signer().token(&token)).expect("a token is plain ASCII");
-        let mut request = Request::new(Full::new(delivery.body));
-        *request.method_mut() = delivery.method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = delivery.headers;
-        request.headers_mut().insert(header::SIGNATURE, signature);
-        Ok(request)
+        let token = TokenBuilder::new(url.as_str(), &body, signed_at).id(&token_id);
+        let signature = self.keys.signer().token(&token);
+        headers.insert(header::SIGNATURE, HeaderValue::try_from(signature).expect("a token is plain ASCII"));
+        headers.insert(header::REGION, self.region.clone());
+        let published_at = headers.get(header::PUBLISHED_AT);
+        if let Some(earlier) = published_at.and_then(|value| before_time_was_moved(value, age)) {
+            headers.insert(header::PUBLISHED_AT, earlier);
+        }
+        headers.insert(HOST, host);
+        if let Some(user_info) = url.user_info() {
+            headers.entry(AUTHORIZATION).or_insert_with(|| basic_credentials(user_info));
+        }
+        // Without it, servers that read as long as they are told to do not know that nothing follows (RFC 9110, 8.6).
+        if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() =
+            url.request_target().parse().expect("a URL that was accepted has a target that can be sent");
+        *request.headers_mut() = headers;
+        request
     }
 }
 
-/// Reads a body up to the limit. What follows is left unread, and the connection is closed.
-async fn beginning(mut body: Incoming) -> Result<Bytes, hyper::Error> {
-    let mut read = BytesMut::new();
-    while read.len() < LONGEST_BODY
-        && let Some(frame) = body.frame().await
-    {
-        if let Some(data) = frame?.data_ref() {
-            read.extend_from_slice(data);
-        }
+/// The time of publishing as receivers must see it when this server's time was moved since, since they count the wait of a
+/// message with their own clock; nothing if it was not moved.
+fn before_time_was_moved(published_at: &HeaderValue, age: Duration) -> Option<HeaderValue> {
+    let millis =
+        |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis().try_into().ok();
+    let accepted: u64 = millis(SystemTime::now().checked_sub(age)?)?;
+    let published: u64 = published_at.to_str().ok()?.parse().ok()?;
+    (accepted < published).then(|| accepted.into())
+}
+
+/// Host and port of a URL as the header `Host` holds them: without the port that the scheme means.
+fn host(Authority { host, port, .. }: Authority<'_>, scheme: Scheme) -> HeaderValue {
+    let mut text = host.to_ascii().expect("a URL that was accepted has a host in ASCII").into_owned();
+    if let Some(port) = port.filter(|port| *port != scheme.default_port()) {
+        text.push(':');
+        text.push_str(&port.to_string());
     }
-    read.truncate(LONGEST_BODY);
-    Ok(read.freeze())
+    HeaderValue::try_from(text).expect("the characters of hosts are those of headers")
+}
+
+/// What `user:password@` in a URL stands for (RFC 7617).
+fn basic_credentials(UserInfo { user, password, .. }: UserInfo<'_>) -> HeaderValue {
+    let pair = [&*percent::decode(user), b":", &*percent::decode(password.unwrap_or_default())].concat();
+    let mut value = HeaderValue::try_from(format!("Basic {}", base64_bytes::encode(&pair)))
+        .expect("base64 is plain ASCII");
+    value.set_sensitive(true);
+    value
 }
 
 /// The innermost error: the outer ones only say which layer it went through.

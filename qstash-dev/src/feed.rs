@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::broker::{Broker, Entry, Millis};
+use qstash_broker::{Broker, Entry, Time};
 
 /// How many entries of the past a listener gets to see.
 const LONGEST_PAST: usize = 40_000;
@@ -32,8 +32,9 @@ const MOST_LISTENERS: usize = 32;
 pub(crate) struct Feed(Vec<mpsc::Sender<Bytes>>);
 
 impl Feed {
-    /// Begins to tell somebody: what time it is, the past, and whatever happens from now on. Nothing if too many listen.
-    pub(crate) fn listen(&mut self, broker: &Broker, now: Millis) -> Option<Listener> {
+    /// Adds a listener. It receives the current time, the entries of the past, and then every entry as it happens. `None` if
+    /// there are too many listeners.
+    pub(crate) fn listen(&mut self, broker: &Broker, now: Time) -> Option<Listener> {
         self.0.retain(|listener| !listener.is_closed());
         if self.0.len() == MOST_LISTENERS {
             return None;
@@ -48,11 +49,11 @@ impl Feed {
 
     /// A message has entered a state.
     pub(crate) fn entry(&mut self, entry: &Entry) {
-        self.tell(|| line(&Line::of(entry)));
+        self.tell(|| line(&FeedLine::of(entry)));
     }
 
     /// Time was skipped.
-    pub(crate) fn skipped_to(&mut self, now: Millis) {
+    pub(crate) fn skipped_to(&mut self, now: Time) {
         self.tell(|| line(&json!({ "now": now.since_epoch() })));
     }
 
@@ -64,7 +65,7 @@ impl Feed {
     }
 }
 
-/// The body of an answer that goes on until whoever reads it leaves, or reads too slowly: a line of JSON for each entry.
+/// The body of an answer without end: a line of JSON for each entry. It ends when the client disconnects or reads too slowly.
 #[derive(Debug)]
 pub(crate) struct Listener {
     start: Option<Bytes>,
@@ -87,7 +88,7 @@ impl Body for Listener {
         if past.is_empty() {
             return self.lines.poll_recv(context).map(|line| Some(Ok(Frame::data(line?))));
         }
-        let lines: Vec<_> = past.iter().map(|entry| line(&Line::of(entry))).collect();
+        let lines: Vec<_> = past.iter().map(|entry| line(&FeedLine::of(entry))).collect();
         Poll::Ready(Some(Ok(Frame::data(lines.concat().into()))))
     }
 }
@@ -101,7 +102,7 @@ fn line(content: &impl Serialize) -> Bytes {
 /// An entry, and what a list shows of its message. Headers and bodies stay behind: they can be large.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct FeedLine<'a> {
     time: u64,
     message_id: &'a MessageId,
     state: &'a LogState,
@@ -132,10 +133,10 @@ struct Line<'a> {
     callback_of: Option<&'a MessageId>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> FeedLine<'a> {
     fn of(entry: &'a Entry) -> Self {
         let message = &*entry.message;
-        let outcome = entry.outcome.as_deref();
+        let outcome = entry.end.as_deref();
         Self {
             time: entry.time.since_epoch(),
             message_id: &message.id,
@@ -144,18 +145,18 @@ impl<'a> Line<'a> {
             response_status: outcome
                 .and_then(|outcome| outcome.response())
                 .map(|response| response.status.as_u16()),
-            next_delivery_time: entry.next_attempt.map(Millis::since_epoch),
+            next_delivery_time: entry.next_attempt.map(Time::since_epoch),
             url: message.url.as_str(),
-            method: message.method.as_str(),
+            method: message.terms.method.as_str(),
             created_at: message.created_at.since_epoch(),
             not_before: message.not_before.since_epoch(),
-            max_retries: message.max_retries,
-            labels: &message.labels,
-            queue_name: message.queue.as_ref(),
-            schedule_id: message.schedule_id.as_ref(),
+            max_retries: message.terms.max_retries,
+            labels: &message.terms.labels,
+            queue_name: message.terms.queue.as_ref(),
+            schedule_id: message.terms.schedule_id.as_ref(),
             topic_name: message.url_group.as_ref(),
             endpoint_name: message.endpoint.as_ref(),
-            flow_control_key: message.flow_control.as_ref().map(|flow_control| &flow_control.key),
+            flow_control_key: message.terms.flow_control.as_ref().map(|flow_control| &flow_control.key),
             callback_of: message.source.as_ref(),
         }
     }

@@ -3,10 +3,13 @@
 //! The server listens on this machine, where every web page that the developer has open can reach it. A page cannot
 //! know the token; names and origins are checked all the same, so that a leaked token is of no use to it.
 
-use http::{HeaderMap, Method, StatusCode, header, request::Parts, uri::Authority};
-use sha2::{Digest as _, Sha256};
+use std::{borrow::Cow, fmt};
 
-use crate::{Account, StartError, call::Api, loopback, query, reply::Refusal};
+use ctutils::CtEq as _;
+use http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use qstash_types::{Authority, Host, Scheme, Url};
+
+use crate::{Account, StartError, call::Tenant, query, reply::Refusal};
 
 /// Lets requests in that carry a token and come from no strange web page.
 #[derive(Debug)]
@@ -17,28 +20,51 @@ pub(crate) struct Gate {
     /// Names that the server is called by, beside those of this machine.
     pub(crate) hosts: Vec<String>,
     pub(crate) port: u16,
+    /// Whether anybody may read the metrics.
+    pub(crate) metrics_public: bool,
 }
 
 /// The way into one account.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// Digests are compared in place of tokens, so that the time it takes tells nothing about the token.
-    token: [u8; 32],
-    read_only_token: [u8; 32],
-    api: Api,
+    token: AccountToken,
+    read_only_token: AccountToken,
+    tenant: Tenant,
+}
+
+/// What opens an account.
+struct AccountToken(String);
+
+impl AccountToken {
+    /// The time it takes tells how long the token is, and nothing else about it.
+    fn is(&self, presented: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(presented).to_bool()
+    }
+}
+
+impl fmt::Debug for AccountToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccountToken(..)")
+    }
 }
 
 impl Door {
-    pub(crate) fn new(account: &Account, api: Api) -> Result<Self, StartError> {
+    pub(crate) fn new(account: &Account, tenant: Tenant) -> Result<Self, StartError> {
         let usable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         if !usable(&account.token) || !usable(&account.read_only_token) {
             return Err(StartError::Token);
         }
         Ok(Self {
-            token: digest(account.token.as_bytes()),
-            read_only_token: digest(account.read_only_token.as_bytes()),
-            api,
+            token: AccountToken(account.token.clone()),
+            read_only_token: AccountToken(account.read_only_token.clone()),
+            tenant,
         })
+    }
+}
+
+impl Door {
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
     }
 }
 
@@ -46,9 +72,9 @@ impl Gate {
     /// Lets requests in that ask for this server by a name that is its own: a web page under another name has none.
     pub(crate) fn admit_anybody(&self, request: &Parts) -> Result<(), Refusal> {
         let host = host(&request.headers);
-        if !host.is_some_and(|host| self.is_here(&host))
-            || !request.uri.authority().is_none_or(|name| self.is_here(name))
-        {
+        let is_here = |authority: Authority<'_>| self.is_here(authority.host);
+        let named = request.uri.authority().map(|authority| Authority::parse(authority.as_str()));
+        if !host.is_some_and(is_here) || !named.is_none_or(|named| named.is_ok_and(is_here)) {
             let problem = "Host: only names of this machine are served, and those of --allow-host";
             return Err(Refusal::new(StatusCode::FORBIDDEN, problem));
         }
@@ -64,17 +90,25 @@ impl Gate {
         Err(Refusal::new(StatusCode::FORBIDDEN, "Origin: web pages are not served"))
     }
 
+    /// Finds the account that a request asks for the numbers of, which may need no token: then they are those of the first.
+    pub(crate) fn admit_to_metrics(&self, request: &Parts) -> Result<&Tenant, Refusal> {
+        match self.doors.first().filter(|_| self.metrics_public && presented(request).is_none()) {
+            Some(first) => Ok(&first.tenant),
+            None => self.admit(request),
+        }
+    }
+
     /// Finds the account that the token of a request opens.
-    pub(crate) fn admit(&self, request: &Parts) -> Result<&Api, Refusal> {
+    pub(crate) fn admit(&self, request: &Parts) -> Result<&Tenant, Refusal> {
         let refused = |problem| Err(Refusal::new(StatusCode::UNAUTHORIZED, problem));
-        let Some(token) = presented(request).map(|token| digest(&token)) else {
+        let Some(token) = presented(request) else {
             return refused("Authorization: a bearer token is needed");
         };
-        if let Some(door) = self.doors.iter().find(|door| door.token == token) {
-            return Ok(&door.api);
+        if let Some(door) = self.doors.iter().find(|door| door.token.is(&token)) {
+            return Ok(&door.tenant);
         }
-        match self.doors.iter().find(|door| door.read_only_token == token) {
-            Some(door) if request.method == Method::GET => Ok(&door.api),
+        match self.doors.iter().find(|door| door.read_only_token.is(&token)) {
+            Some(door) if request.method == Method::GET => Ok(&door.tenant),
             Some(_) => refused("Authorization: the token is read-only"),
             None => refused("Authorization: unknown token"),
         }
@@ -90,38 +124,39 @@ impl Gate {
     /// Whether a browser names this very server as where the request comes from. Its port may be another one where the
     /// browser is, as it is in front of a container; then it is that of the request.
     fn is_own(&self, origin: &[u8], request: &HeaderMap) -> bool {
-        let origin = str::from_utf8(origin).ok().and_then(|origin| origin.strip_prefix("http://"));
-        let Some(origin) = origin.and_then(|origin| origin.parse::<Authority>().ok()) else { return false };
-        let is_own_port = origin.port_u16().unwrap_or(80) == self.port;
-        self.is_here(&origin) && (is_own_port || host(request).is_some_and(|host| host == origin))
+        let Some(origin) = str::from_utf8(origin).ok().and_then(|origin| Url::parse(origin).ok()) else {
+            return false;
+        };
+        let is_own_port = origin.port_or_default() == self.port;
+        origin.scheme() == Scheme::Http
+            && origin.is_origin()
+            && self.is_here(origin.host())
+            && (is_own_port || host(request).is_some_and(|host| host == origin.authority()))
     }
 
-    fn is_here(&self, authority: &Authority) -> bool {
-        !loopback::addresses(authority.host()).is_empty()
-            || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(authority.host()))
+    fn is_here(&self, host: Host<'_>) -> bool {
+        host.is_local() || self.hosts.iter().any(|own| Host::parse(own) == Ok(host))
     }
 }
 
 /// What a request calls this server, if it says so once.
-fn host(request: &HeaderMap) -> Option<Authority> {
+fn host(request: &HeaderMap) -> Option<Authority<'_>> {
     let mut hosts = request.get_all(header::HOST).iter();
-    hosts.next().filter(|_| hosts.next().is_none())?.to_str().ok()?.parse().ok()
+    let host = hosts.next().filter(|_| hosts.next().is_none())?.to_str().ok()?;
+    Authority::parse(host).ok()
 }
 
 /// The token that a request shows: in a header, or else in its query.
-fn presented(request: &Parts) -> Option<Vec<u8>> {
-    match bearer(&request.headers) {
-        Some(token) => Some(token.to_vec()),
-        None => query::pairs(request.uri.query()).find(query::Pair::is_token).map(|pair| pair.value),
+fn presented(request: &Parts) -> Option<Cow<'_, [u8]>> {
+    if let Some(token) = bearer(&request.headers) {
+        return Some(token.into());
     }
+    let pair = query::pairs(request.uri.query()).find(|pair| pair.raw.is_token())?;
+    Some(pair.value.into())
 }
 
 /// The token in the `Authorization` header.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
-}
-
-fn digest(token: &[u8]) -> [u8; 32] {
-    Sha256::digest(token).into()
 }

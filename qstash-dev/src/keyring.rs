@@ -20,7 +20,7 @@ struct Ring {
     store: Option<Arc<Store>>,
 }
 
-const WHOLE: &str = "nobody panics with the ring in hand";
+const WHOLE: &str = "no code panics while the keys are locked";
 
 impl Keyring {
     pub(crate) fn new(keys: KeptKeys, store: Option<Arc<Store>>) -> Self {

@@ -1,5 +1,5 @@
-//! QStash on localhost: a server that publishes, delivers, retries and calls back as QStash does, inside a test or as a
-//! program, without network or account.
+//! QStash on localhost: a server that publishes, delivers, retries and calls back as QStash does, inside a test, without
+//! network or account. The program `qstash-dev` around it is in the package `qstash-cli`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -42,6 +42,26 @@
 //! the page asks for otherwise. It loads nothing from elsewhere, and shows whatever messages are made of as text. What it
 //! reads below `/dev` beyond the API of QStash is its own, and may change.
 //!
+//! `/metrics` has numbers for Prometheus; `/healthz` and `/readyz` say whether the server runs, and whether calls can succeed.
+//!
+//! # Faults
+//!
+//! [`DevServer::fault`] has things go wrong: a destination answers with a given status, hangs or refuses, for one URL or message, as
+//! often as a test wants; deliveries come twice, late or in another order; calls of the API fail.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use qstash_dev::{DevServer, Fault};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let qstash = DevServer::start().await?;
+//! qstash.fault(Fault::Status(503).at("http://127.0.0.1:3000/render").times(3));
+//! // Publish to that URL, and then:
+//! qstash.advance(Duration::from_secs(3600)).await; // three attempts fail, and the fourth arrives
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Time
 //!
 //! The server has a clock of its own, which [`DevServer::advance`] moves. Tokens are the exception: receivers compare
@@ -53,11 +73,9 @@
 //! [`map_host`](DevServerBuilder::map_host) has connections for other hosts come here, and
 //! [`allow_internet`](DevServerBuilder::allow_internet) lets them out; with the feature `tls` they may be `https`. No proxy
 //! is used, no redirect is followed. Calls need the token, a `Host` of this machine or an
-//! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Messages and responses have up to
-//! 10 MiB; 128 attempts run at the same time; the log keeps 100,000 entries or 256 MiB of headers and bodies, and so does
-//! the dead letter queue; the oldest go. Publishing is refused beyond 2,000,000 messages that wait or 4 GiB of their headers
-//! and bodies and those of schedules, and beyond 1,000,000 flow-control keys or 8,000,000 open deduplication windows. A
-//! flow-control key that nobody uses, has paused or pinned is forgotten after an hour.
+//! [allowed](DevServerBuilder::allow_host) one, and no `Origin` but the server's own. Bodies of messages and
+//! responses have up to 10 MiB. Whatever a caller can have the server keep is limited, and counts towards 4 GiB in all
+//! ([`memory`](DevServerBuilder::memory)); the README has a table of the limits.
 //!
 //! # Durability
 //!
@@ -69,8 +87,10 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `cli` | yes | the program: it listens on 127.0.0.1:8080, prints the environment that a client and a receiver need, and logs one line for each event; `qstash-dev --help` tells the rest |
-//! | `tls` | no | calls of `https` destinations |
+//! | `tls` | no | calls of `https` destinations; wants a C compiler |
+//! | `tracing` | no | events: a line for each state of a message, and for what went wrong |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -78,34 +98,44 @@ struct Readme;
 
 mod account;
 mod api;
-pub mod broker;
+mod body;
 mod call;
 mod clock;
-mod compact;
 mod connect;
+mod connections;
 mod cors;
 mod deliver;
+mod echo;
 mod fault;
 mod feed;
 mod gate;
+mod head_refusal;
+mod health;
 mod hex;
 mod keyring;
+#[cfg(feature = "tracing")]
+mod log_line;
 mod loopback;
+mod metrics;
+mod otlp;
 mod outgoing;
 mod page;
+mod pool;
 mod query;
+mod refusals;
 mod reply;
 mod routes;
 mod secret;
 mod server;
 mod spelling;
 mod store;
+mod tell;
 #[cfg(feature = "tls")]
 mod tls;
-mod trace;
+mod wire;
 mod worker;
 
 pub use account::Account;
-pub use fault::Fault;
-pub use server::{DevServer, DevServerBuilder, StartError};
+pub use fault::{AimedFault, Fault};
+pub use server::{DevServer, DevServerBuilder, NotReached, StartError};
 pub use spelling::CanceledSpelling;

@@ -1,11 +1,8 @@
 //! Where connections go: to this machine, unless the owner of the server says otherwise.
 
-use http::{
-    Uri,
-    uri::{Authority, Scheme},
-};
+use std::fmt;
 
-use crate::loopback;
+use qstash_types::{Authority, Host, Scheme, Url};
 
 /// What may be called, and where a connection goes in place of the host of its URL.
 #[derive(Clone, Debug)]
@@ -24,43 +21,30 @@ pub(crate) enum Internet {
 #[derive(Clone, Debug)]
 struct Mapping {
     scope: Scope,
-    target: Place,
+    target: Peer,
 }
 
 /// What a mapping is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Scope {
-    Place(Place),
+    Peer(Peer),
     Host(String),
     Everything,
 }
 
 /// Something to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// In lower case; an IPv6 address is in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Peer {
+    /// In ASCII and lower case; an IPv6 address is in brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-impl Place {
-    /// The host as resolvers and certificates know it.
-    pub(crate) fn bare_host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
-    }
-}
-
 /// What to connect to, and how.
-#[derive(Clone, Debug)]
-pub(crate) struct Way {
-    pub(crate) place: Place,
-    pub(crate) security: Security,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Security {
-    Plain,
-    Tls,
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    pub(crate) peer: Peer,
+    pub(crate) scheme: Scheme,
 }
 
 impl Outgoing {
@@ -68,64 +52,70 @@ impl Outgoing {
         Self { mapped: Vec::new(), internet }
     }
 
-    /// Sends what is meant for a host elsewhere. Of two mappings of the same host the later one counts.
+    /// Maps a host: connections to it go to `target`. The later of two mappings of the same host wins.
     pub(crate) fn map(&mut self, host: &str, target: &str) -> Result<(), &'static str> {
-        let scope = match host {
-            "*" => Scope::Everything,
-            _ => match host_and_port(host).ok_or("the host must be HOST, HOST:PORT or *")? {
-                (host, Some(port)) => Scope::Place(Place { host, port }),
-                (host, None) => Scope::Host(host),
-            },
+        let scope = if host == "*" {
+            Scope::Everything
+        } else {
+            let named = Authority::parse(host).map_err(|_| "the host must be HOST, HOST:PORT or *")?;
+            named.host.to_ascii().map_err(|_| "the host must be in its ASCII form (punycode, xn--…)")?;
+            match named.port {
+                Some(port) => Scope::Peer(Peer::new(named.host, port)),
+                None => Scope::Host(ascii(named.host)),
+            }
         };
-        let target = target.strip_prefix("http://").and_then(|target| {
-            let (host, port) = host_and_port(target.strip_suffix('/').unwrap_or(target))?;
-            Some(Place { host, port: port.unwrap_or(80) })
-        });
+        let target = Url::new(target).ok().filter(|url| url.scheme() == Scheme::Http && url.is_origin());
         let target = target.ok_or("the target must be http://HOST:PORT, without a path")?;
+        let target = Peer::new(target.host(), target.port_or_default());
         self.mapped.insert(0, Mapping { scope, target });
         Ok(())
     }
 
-    /// Where a connection for this URL goes. What is said about a host by name goes before what is said about this
-    /// machine, and that before what is said about everything.
-    pub(crate) fn way(&self, uri: &Uri) -> Result<Way, String> {
-        let security = match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => Security::Tls,
-            _ => Security::Plain,
-        };
-        let port = uri.port_u16().unwrap_or(match security {
-            Security::Tls => 443,
-            Security::Plain => 80,
-        });
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-        let is_here = !loopback::addresses(&host).is_empty();
-        let place = Place { host, port };
+    /// Where a connection for a URL with this authority goes. A mapping with the port comes before one of the host alone; `*` comes last and
+    /// does not apply to hosts of this machine.
+    pub(crate) fn route(&self, authority: Authority<'_>, scheme: Scheme) -> Result<Route, String> {
+        let Authority { host, port, .. } = authority;
+        let is_here = host.is_local();
+        let peer = Peer::new(host, port.unwrap_or(scheme.default_port()));
 
         let mapped = |scope: &Scope| self.mapped.iter().find(|mapping| mapping.scope == *scope);
-        let mapped = mapped(&Scope::Place(place.clone()))
-            .or_else(|| mapped(&Scope::Host(place.host.clone())))
-            .or_else(|| mapped(&Scope::Everything).filter(|_| !is_here));
-        if let Some(mapping) = mapped {
-            return Ok(Way { place: mapping.target.clone(), security: Security::Plain });
+        let mapped = (!self.mapped.is_empty()).then(|| {
+            mapped(&Scope::Peer(peer.clone()))
+                .or_else(|| mapped(&Scope::Host(peer.host.clone())))
+                .or_else(|| mapped(&Scope::Everything).filter(|_| !is_here))
+        });
+        if let Some(mapping) = mapped.flatten() {
+            return Ok(Route { peer: mapping.target.clone(), scheme: Scheme::Http });
         }
         if !is_here && self.internet == Internet::Refused {
-            let host = place.host;
+            let host = peer.host;
             return Err(format!(
                 "{host} is not on this machine; --map-host {host}=http://127.0.0.1:PORT sends its requests here, \
                  --allow-internet lets them out"
             ));
         }
-        Ok(Way { place, security })
+        Ok(Route { peer, scheme })
     }
 }
 
-/// Reads what may stand between `http://` and the path, short of a user.
-pub(crate) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
-    let authority: Authority = text.parse().ok()?;
-    let (host, port) = (authority.host(), authority.port_u16());
-    // The parser takes any text behind the colon for no port at all.
-    let whole = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_host = host.starts_with('[') || !host.is_empty() && host.bytes().all(is_name);
-    (is_host && whole == text).then(|| (host.to_ascii_lowercase(), port))
+impl Peer {
+    fn new(host: Host<'_>, port: u16) -> Self {
+        Self { host: ascii(host), port }
+    }
+
+    /// The host as resolvers and certificates know it.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// The one spelling in which hosts are compared here.
+fn ascii(host: Host<'_>) -> String {
+    host.to_ascii().expect("a host that was accepted has a form in ASCII").to_ascii_lowercase()
 }

@@ -41,6 +41,8 @@ files! {
     "/assets/ask.js": SCRIPT "ask.js",
     "/assets/body.js": SCRIPT "body.js",
     "/assets/connection.js": SCRIPT "connection.js",
+    "/assets/control.js": SCRIPT "control.js",
+    "/assets/copy.js": SCRIPT "copy.js",
     "/assets/detail.js": SCRIPT "detail.js",
     "/assets/dom.js": SCRIPT "dom.js",
     "/assets/format.js": SCRIPT "format.js",
@@ -49,10 +51,12 @@ files! {
     "/assets/marks.js": SCRIPT "marks.js",
     "/assets/messages.js": SCRIPT "messages.js",
     "/assets/notices.js": SCRIPT "notices.js",
+    "/assets/publish.js": SCRIPT "publish.js",
     "/assets/sections.js": SCRIPT "sections.js",
+    "/assets/timeline.js": SCRIPT "timeline.js",
 }
 
-/// The address of the page with the token behind the `#`, which browsers send to nobody.
+/// The address of the page with the token behind the `#`, which browsers keep to themselves.
 pub(crate) fn link(url: &str, token: &str) -> String {
     let encoded = token.bytes().map(|byte| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),

@@ -5,10 +5,11 @@ use std::{fmt, time::SystemTime};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{Either, Full};
+use qstash_broker::Refused;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{broker::Refused, feed::Listener, store::NotKept};
+use crate::{feed::Listener, store::NotKept};
 
 /// What a limit of calls says that a test wants to be reached.
 const CALLS_PER_SECOND: u64 = 100;
@@ -35,7 +36,7 @@ pub(crate) fn whole(content: Bytes) -> Reply {
     Response::new(Either::Left(Full::new(content)))
 }
 
-/// The answer to a call too many in a second, which is over when it arrives.
+/// The answer to a call beyond the rate limit. The limit resets at `now`: the caller may try again at once.
 pub(crate) fn too_many_requests(now: SystemTime) -> Reply {
     let mut reply = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").reply();
     let reset = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -49,12 +50,12 @@ pub(crate) fn too_many_requests(now: SystemTime) -> Reply {
     reply
 }
 
-/// Why a call is not answered as its caller hoped.
+/// An error response of the API.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     error: String,
-    /// The methods that would do.
+    /// The `Allow` header: the methods that the resource has.
     allow: Option<&'static str>,
 }
 
@@ -67,6 +68,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, error)
     }
 
+    /// Says what is wrong with a header.
+    pub(crate) fn bad_header(name: &HeaderName, fault: impl fmt::Display) -> Self {
+        Self::bad_request(format_args!("{}: {fault}", qstash_types::header::canonical(name.as_str())))
+    }
+
     pub(crate) fn not_found(error: impl fmt::Display) -> Self {
         Self::new(StatusCode::NOT_FOUND, error)
     }
@@ -74,6 +80,10 @@ impl Refusal {
     pub(crate) fn method(allowed: &'static str) -> Self {
         let error = format!("only {allowed} is allowed here");
         Self { status: StatusCode::METHOD_NOT_ALLOWED, error, allow: Some(allowed) }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// What went wrong.
@@ -100,8 +110,10 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::NotFound(_) => StatusCode::NOT_FOUND,
-            Refused::Quota(_) => StatusCode::PRECONDITION_FAILED,
-            Refused::Conflict(_) => StatusCode::BAD_REQUEST,
+            Refused::Quota(..) | Refused::Memory(_) => StatusCode::PRECONDITION_FAILED,
+            Refused::TooLong { .. } | Refused::TooMany { .. } | Refused::Conflict(_) => {
+                StatusCode::BAD_REQUEST
+            }
         };
         Self::new(status, refused)
     }

@@ -1,6 +1,7 @@
 //! The server as its owner sees it.
 
 mod builder;
+mod not_reached;
 mod start_error;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
@@ -10,14 +11,15 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 
-pub use self::{builder::DevServerBuilder, start_error::StartError};
+pub use self::{builder::DevServerBuilder, not_reached::NotReached, start_error::StartError};
 use crate::{
     account::Account,
     api::{self, Offer, Service},
-    call::Api,
-    fault::{Fault, Faults},
+    call::Tenant,
+    fault::AimedFault,
     page,
     store::Store,
     worker::Handle,
@@ -31,13 +33,12 @@ pub struct DevServer {
     address: SocketAddr,
     url: String,
     /// Each as it was at the start, and what is in force now. There is at least one.
-    accounts: Vec<(Account, Api)>,
-    faults: Faults,
-    patience: Duration,
+    accounts: Vec<(Account, Tenant)>,
+    longest_wait: Duration,
     service: Arc<Service>,
     stores: Vec<Arc<Store>>,
-    /// The server is open as long as this exists.
-    open: watch::Sender<()>,
+    /// The server is open until something is sent: nothing if that is wanted, or what has broken it down.
+    open: watch::Sender<Option<String>>,
     listeners: JoinSet<()>,
     workers: JoinSet<()>,
 }
@@ -91,10 +92,10 @@ impl DevServer {
     pub fn accounts(&self) -> impl Iterator<Item = Account> {
         self.accounts
             .iter()
-            .map(|(account, api)| Account { signing_keys: api.keys.current(), ..account.clone() })
+            .map(|(account, tenant)| Account { signing_keys: tenant.keys.current(), ..account.clone() })
     }
 
-    fn first(&self) -> &(Account, Api) {
+    fn first(&self) -> &(Account, Tenant) {
         self.accounts.first().expect("a server has an account")
     }
 
@@ -102,32 +103,40 @@ impl DevServer {
         &self.first().1.worker
     }
 
-    /// Makes it later: visits every instant at which something is due, waits for the attempts that start there and for
+    /// Moves the clock of the server forward by this span: visits every instant at which something is due, waits for the attempts that start there and for
     /// what they cause, and lets attempts time out whose limit lies within the span.
     ///
     /// Between calls the clock of the server runs as real time does. A destination that does not answer is waited for at most as long as
-    /// [`patience`](DevServerBuilder::patience) says; then time goes on without it.
+    /// [`patience`](DevServerBuilder::patience) says; then time goes on without it. Dropping the future stops the clock where it is.
     pub async fn advance(&self, span: Duration) {
-        for (_, api) in &self.accounts {
-            api.worker.advance(span, self.patience).await.expect(RUNNING);
-        }
+        self.service.advance(span).await.expect(RUNNING);
     }
 
     /// Waits until nothing is due and no attempt is in flight. Messages that wait for a later time do not count.
     pub async fn settled(&self) {
-        for (_, api) in &self.accounts {
-            api.worker.settled().await.expect(RUNNING);
+        for (_, tenant) in &self.accounts {
+            tenant.worker.settled().await.expect(RUNNING);
         }
     }
 
-    /// Waits until a message has entered a state, however long that takes; at once if it already has.
-    pub async fn wait_for(&self, message: impl AsRef<str>, state: LogState) {
-        self.worker().wait_for(message.as_ref(), state).await.expect(RUNNING);
+    /// Waits in real time until a message has entered a state; at once if it already has.
+    ///
+    /// # Errors
+    ///
+    /// It has not when the [longest wait](DevServerBuilder::longest_wait) is over. The error tells what happened to it instead.
+    pub async fn wait_for(&self, message: impl AsRef<str>, state: LogState) -> Result<(), NotReached> {
+        let (message, limit) = (message.as_ref(), self.longest_wait);
+        match timeout(limit, self.worker().wait_for(message, state.clone())).await {
+            Ok(reached) => reached.expect(RUNNING),
+            Err(_) => return Err(NotReached::new(message, state, limit, &self.log().await)),
+        }
+        Ok(())
     }
 
-    /// Lets something go wrong once, at the next occasion.
-    pub fn fault(&self, fault: Fault) {
-        self.faults.add(fault);
+    /// Lets something go wrong: once and at the next occasion, unless it is aimed. Beyond a thousand that wait for their
+    /// occasion, none is taken any more.
+    pub fn fault(&self, fault: impl Into<AimedFault>) {
+        self.service.faults.add(fault.into());
     }
 
     /// What was delivered, the oldest first, as the log tells it.
@@ -159,6 +168,14 @@ impl DevServer {
         Ok(address)
     }
 
+    /// Waits until the server breaks down, and tells why. That is a fault of its own: its port is closed then, since it could
+    /// only refuse every call.
+    pub async fn broken(&self) -> String {
+        let mut open = self.open.subscribe();
+        let reason = open.wait_for(Option::is_some).await;
+        reason.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+    }
+
     /// Stops the server, and returns when its port is closed. What is in flight is broken off.
     pub async fn shutdown(mut self) {
         self.listeners.shutdown().await;
@@ -172,12 +189,12 @@ impl DevServer {
     /// That may take as long as the slowest destination does. Dropping the future ends it at once.
     pub async fn finish(self) {
         let Self { accounts, service, stores, open, mut listeners, mut workers, .. } = self;
-        for (_, api) in &accounts {
-            api.worker.finish();
+        for (_, tenant) in &accounts {
+            tenant.worker.finish();
         }
-        drop(open);
+        open.send_replace(None);
         while listeners.join_next().await.is_some() {}
-        // The workers answer calls for as long as there is somebody who can make them.
+        // The workers answer calls for as long as a handle exists.
         drop((accounts, service));
         while workers.join_next().await.is_some() {}
         close(stores).await;
@@ -196,11 +213,28 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, address))
 }
 
-const RUNNING: &str = "the worker runs as long as its server exists";
+const RUNNING: &str = "the server runs, and its data folder can be written";
 
 impl fmt::Debug for DevServer {
     /// Leaves out the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DevServer").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_whose_worker_breaks_down_ends_and_tells_why() {
+        let server = DevServer::start().await.expect("it starts");
+        let looked = server.worker().look(|_| -> () { panic!("on purpose") }).await;
+        assert!(looked.is_err());
+        assert_eq!(server.broken().await, "on purpose");
+        // Its connections are over first.
+        while TcpStream::connect(server.address()).await.is_ok() {}
     }
 }

@@ -1,5 +1,8 @@
 //! What outlives the process: everything that must not be lost, in one file of the data folder.
 
+mod backend;
+mod commits;
+
 use std::{
     borrow::Cow,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -9,15 +12,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use qstash_broker::{Effect, Record, Time};
 use qstash_types::SigningKeys;
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable, StorageBackend as _, TableDefinition,
+    WriteTransaction, backends::FileBackend,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::task::spawn_blocking;
 
-use crate::{
-    StartError,
-    broker::{Effect, Millis, Record},
+use self::{
+    backend::{Releasable, Trial},
+    commits::Commits,
 };
+use crate::StartError;
 
 const FILE: &str = "qstash.redb";
 /// The same before there is anything in it.
@@ -40,14 +48,27 @@ mod name {
     /// What time it was at the last commit.
     pub(super) const TIME: &str = "time";
     pub(super) const KEYS: &str = "keys";
+    /// How many commits there were.
+    pub(super) const COMMITS: &str = "commits";
 }
 
 /// A file with a different number was written by another version, which may have meant something else.
 const FORM: u64 = 1;
 
-/// The file, and the lock of the folder, until they are closed.
+/// What is open, until it is closed.
 #[derive(Debug)]
-pub(crate) struct Store(Mutex<Option<(Database, File)>>);
+pub(crate) struct Store(Mutex<Option<Open>>);
+
+#[derive(Debug)]
+struct Open {
+    database: Database,
+    file: Releasable,
+    commits: Commits,
+    /// The number of the last commit.
+    number: u64,
+    /// Held as long as this server uses the folder.
+    _lock: File,
+}
 
 /// What a folder remembers.
 #[derive(Debug)]
@@ -55,18 +76,18 @@ pub(crate) struct Memory {
     /// How many servers there were before this one.
     pub(crate) starts: u64,
     /// The latest time that any of them has seen.
-    pub(crate) time: Millis,
+    pub(crate) time: Time,
     pub(crate) keys: KeptKeys,
     pub(crate) records: Vec<Record>,
 }
 
 impl Memory {
     pub(crate) fn of_nothing(keys: KeptKeys) -> Self {
-        Self { starts: 0, time: Millis::default(), keys, records: Vec::new() }
+        Self { starts: 0, time: Time::default(), keys, records: Vec::new() }
     }
 }
 
-/// Signing keys, and what they were before their rotations if somebody has chosen them.
+/// Signing keys, and those that were given at the start, if any: rotations change the ones in force.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeptKeys {
     pub(crate) given: Option<SigningKeys>,
@@ -78,7 +99,7 @@ impl KeptKeys {
         Self { in_force: given.clone().unwrap_or(fresh), given }
     }
 
-    /// These keys, unless there are others already that only rotations have changed since somebody has chosen them.
+    /// The stored keys if nothing else was given since they were stored, so that rotations stay in force; otherwise these.
     fn unless(self, kept: Option<Self>) -> Self {
         let texts = |keys: &SigningKeys| [keys.current.expose().to_owned(), keys.next.expose().to_owned()];
         match kept {
@@ -133,17 +154,16 @@ impl Store {
         let opened = spawn_blocking(move || open(&folder, keys)).await;
         // Content that makes no sense at all makes the library panic.
         let nonsense = || Problem::Damaged("its structure makes no sense".to_owned());
-        let (database, lock, memory) =
-            opened.unwrap_or_else(|_| Err(nonsense())).map_err(|problem| match problem {
-                Problem::InUse => StartError::DataInUse { folder: place },
-                Problem::Io(source) => StartError::Data { folder: place, source },
-                Problem::Damaged(problem) => StartError::DataDamaged { folder: place, problem },
-            })?;
-        Ok((Arc::new(Self(Mutex::new(Some((database, lock))))), memory))
+        let (open, memory) = opened.unwrap_or_else(|_| Err(nonsense())).map_err(|problem| match problem {
+            Problem::InUse => StartError::DataInUse { folder: place },
+            Problem::Io(source) => StartError::Data { folder: place, source },
+            Problem::Damaged(problem) => StartError::DataDamaged { folder: place, problem },
+        })?;
+        Ok((Arc::new(Self(Mutex::new(Some(open)))), memory))
     }
 
     /// Keeps and forgets what the effects say: all of it, or nothing.
-    pub(crate) fn commit(&self, now: Millis, effects: &[Effect]) -> Result<(), NotKept> {
+    pub(crate) fn commit<A>(&self, now: Time, effects: &[Effect<A>]) -> Result<(), NotKept> {
         self.write(|transaction| {
             let mut records = transaction.open_table(RECORDS)?;
             for effect in effects {
@@ -154,9 +174,18 @@ impl Store {
                         records.insert(&*json(&record.key())?, row)?;
                     }
                     Effect::Forget(key) => drop(records.remove(&*json(key)?)?),
-                    Effect::Answer { .. } | Effect::Deliver(_) | Effect::Abandon(_) | Effect::Log(_) => {}
+                    Effect::Answer(_) | Effect::Send(_) | Effect::Abandon(_) | Effect::Log(_) => {}
                 }
             }
+            put(transaction, name::TIME, &now)
+        })
+    }
+
+    /// Forgets all records, at this time. The signing keys stay.
+    pub(crate) fn clear(&self, now: Time) -> Result<(), NotKept> {
+        self.write(|transaction| {
+            transaction.delete_table(RECORDS)?;
+            transaction.open_table(RECORDS)?;
             put(transaction, name::TIME, &now)
         })
     }
@@ -171,63 +200,106 @@ impl Store {
     }
 
     fn write(&self, write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), NotKept> {
-        let mut open = self.0.lock().map_err(|_| NotKept::BROKEN)?;
-        let (database, lock) = open.take().ok_or(NotKept(Cow::Borrowed("the file is closed")))?;
-        match transact(&database, write) {
+        let mut place = self.0.lock().map_err(|_| NotKept::BROKEN)?;
+        let mut open = place.take().ok_or(NotKept(Cow::Borrowed("the file is closed")))?;
+        match open.transact(write) {
             Ok(()) => {
-                *open = Some((database, lock));
+                *place = Some(open);
                 Ok(())
             }
             Err(error) => {
-                abandon(database);
+                open.abandon();
                 Err(NotKept(error.to_string().into()))
             }
         }
     }
 }
 
-fn open(folder: &Path, keys: KeptKeys) -> Result<(Database, File, Memory), Problem> {
+impl Open {
+    /// Whatever is written is on the disk when this returns. The second phase lets a file that was altered later be told from
+    /// one whose last commit was broken off.
+    fn transact(
+        &mut self,
+        write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), redb::Error> {
+        let number = self.number + 1;
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_two_phase_commit(true);
+        write(&transaction)?;
+        put(&transaction, name::COMMITS, &number)?;
+        transaction.commit()?;
+        self.number = number;
+        self.commits.write(number).map_err(redb::Error::Io)
+    }
+
+    /// Lets go of a file that cannot be written. To close the database would write to it, and panic over that.
+    fn abandon(self) {
+        self.file.release();
+        mem::forget(self.database);
+    }
+}
+
+fn open(folder: &Path, keys: KeptKeys) -> Result<(Open, Memory), Problem> {
     let lock = lock(folder)?;
     let (path, fresh) = (folder.join(FILE), folder.join(FRESH_FILE));
+    let written = Commits::read(&folder.join(commits::FILE))?;
     if !path.try_exists()? {
+        if written.is_some() {
+            return Err(Problem::Damaged(format!("{FILE} is not there; {}", way_on(folder))));
+        }
         // It gets its name when it is complete, so that an empty file is never a fresh one.
         drop(builder().create_file(open_file(&fresh)?)?);
         fs::rename(fresh, &path)?;
         sync_names(folder)?;
     }
-    let mut database = builder().open(path)?;
-    match go_on(&mut database, keys) {
-        Ok(memory) => Ok((database, lock, memory)),
-        Err(problem) => {
-            abandon(database);
-            Err(problem)
+    let (memory, number) = look(&path, keys)?;
+    if let Some(written) = written
+        && number < written
+    {
+        let lost = written - number;
+        return Err(Problem::Damaged(format!("the last {lost} commits are not there; {}", way_on(folder))));
+    }
+
+    // Nothing was written until here.
+    let file = Releasable::new(FileBackend::new(open_file(&path)?)?);
+    let database = builder().create_with_backend(file.clone())?;
+    let commits = Commits::new(open_file(&folder.join(commits::FILE))?);
+    let mut open = Open { database, file, commits, number, _lock: lock };
+    let begun = open.transact(|transaction| {
+        transaction.open_table(RECORDS)?;
+        put(transaction, name::FORM, &FORM)?;
+        put(transaction, name::STARTS, &(memory.starts + 1))?;
+        put(transaction, name::KEYS, &memory.keys)
+    });
+    match begun {
+        Ok(()) => Ok((open, memory)),
+        Err(error) => {
+            open.abandon();
+            Err(error.into())
         }
     }
 }
 
-fn go_on(database: &mut Database, keys: KeptKeys) -> Result<Memory, Problem> {
-    // All of it is read now anyway, so whatever has become of it is seen now.
-    database.check_integrity()?;
-    transact(database, |transaction| {
-        transaction.open_table(RECORDS)?;
-        let form = get(&transaction.open_table(SERVER)?, name::FORM)?.unwrap_or(FORM);
-        if form == FORM {
-            put(transaction, name::FORM, &FORM)
-        } else {
-            Err(redb::Error::Corrupted(format!("another version has written it, in form {form}")))
-        }
-    })?;
-    let memory = read(database, keys)?;
-    transact(database, |transaction| {
-        put(transaction, name::STARTS, &(memory.starts + 1))?;
-        put(transaction, name::KEYS, &memory.keys)
-    })?;
-    Ok(memory)
+/// What to do about commits that are lost.
+fn way_on(folder: &Path) -> String {
+    format!("bring back what was there, or remove {} to go on without", folder.join(commits::FILE).display())
 }
 
-/// Leaves a file as it is that is damaged or cannot be written: closing it would write to it, and panic over that.
-fn abandon(database: Database) {
-    mem::forget(database);
+/// Reads all of a file, and checks all of it, without changing anything. Returns the number of its last commit as well.
+fn look(path: &Path, keys: KeptKeys) -> Result<(Memory, u64), Problem> {
+    let file = FileBackend::new(open_file(path)?)?;
+    if file.len()? == 0 {
+        // The database would take it for a fresh one.
+        return Err(Problem::Damaged("it is empty".to_owned()));
+    }
+    let mut database = builder().create_with_backend(Trial::new(file)?)?;
+    database.check_integrity()?;
+    // Of a file that nothing was committed to there are no tables.
+    let transaction = database.begin_write()?;
+    transaction.open_table(RECORDS)?;
+    transaction.open_table(SERVER)?;
+    transaction.commit()?;
+    Ok(read(&database, keys)?)
 }
 
 fn builder() -> Builder {
@@ -236,7 +308,7 @@ fn builder() -> Builder {
     builder
 }
 
-/// Makes the folder if there is none. Nobody but the user who has started the server needs to see what is in there.
+/// Makes the folder if there is none. Only its owner can read it.
 fn lock(folder: &Path) -> Result<File, Problem> {
     let mut directory = DirBuilder::new();
     #[cfg(unix)]
@@ -265,9 +337,13 @@ fn sync_names(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn read(database: &Database, keys: KeptKeys) -> Result<Memory, redb::Error> {
+fn read(database: &Database, keys: KeptKeys) -> Result<(Memory, u64), redb::Error> {
     let transaction = database.begin_read()?;
     let server = transaction.open_table(SERVER)?;
+    let form = get(&server, name::FORM)?.unwrap_or(FORM);
+    if form != FORM {
+        return Err(redb::Error::Corrupted(format!("another version has written it, in form {form}")));
+    }
     let mut memory = Memory {
         starts: get(&server, name::STARTS)?.unwrap_or_default(),
         time: get(&server, name::TIME)?.unwrap_or_default(),
@@ -280,7 +356,7 @@ fn read(database: &Database, keys: KeptKeys) -> Result<Memory, redb::Error> {
         let record: Record = from_json(record)?;
         memory.records.push(record.with_bodies([body, response_body].map(Bytes::copy_from_slice)));
     }
-    Ok(memory)
+    Ok((memory, get(&server, name::COMMITS)?.unwrap_or_default()))
 }
 
 fn get<T: DeserializeOwned>(
@@ -293,18 +369,6 @@ fn get<T: DeserializeOwned>(
 fn put(transaction: &WriteTransaction, name: &str, value: &impl Serialize) -> Result<(), redb::Error> {
     transaction.open_table(SERVER)?.insert(name, &*json(value)?)?;
     Ok(())
-}
-
-/// Whatever is written is on the disk when this returns. The second phase lets a file that was altered later be told from one
-/// whose last commit was broken off.
-fn transact(
-    database: &Database,
-    write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
-) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_two_phase_commit(true);
-    write(&transaction)?;
-    Ok(transaction.commit()?)
 }
 
 fn json(value: &impl Serialize) -> Result<String, redb::Error> {

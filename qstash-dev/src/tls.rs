@@ -6,19 +6,20 @@ use std::{
 };
 
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{self, ClientConfig, crypto::aws_lc_rs, pki_types::ServerName},
 };
 
+use crate::wire::WireStream;
+
 /// What is needed for it, once it is needed: a server that only calls this machine loads no certificates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls(Arc<OnceLock<Arc<ClientConfig>>>);
 
 impl Tls {
-    pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self, host: &str, stream: WireStream) -> io::Result<TlsStream<WireStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         TlsConnector::from(self.config()?).connect(name, stream).await
     }

@@ -16,42 +16,10 @@ use serde::{
     de::{self, IgnoredAny},
 };
 
-use self::fast::Engine;
-use crate::tolerant::mistakes;
-
-/// The fastest engine of the platform, which is several times as fast as the constants of the library.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-mod fast {
-    use base64::engine::{GeneralPurposeConfig, Simd};
-
-    pub(super) type Engine = Simd;
-
-    pub(super) fn standard(config: GeneralPurposeConfig) -> Engine {
-        Simd::standard(config)
-    }
-
-    pub(super) fn url_safe(config: GeneralPurposeConfig) -> Engine {
-        Simd::url_safe(config)
-    }
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod fast {
-    use base64::{
-        alphabet,
-        engine::{GeneralPurpose, GeneralPurposeConfig},
-    };
-
-    pub(super) type Engine = GeneralPurpose;
-
-    pub(super) fn standard(config: GeneralPurposeConfig) -> Engine {
-        GeneralPurpose::new(&alphabet::STANDARD, config)
-    }
-
-    pub(super) fn url_safe(config: GeneralPurposeConfig) -> Engine {
-        GeneralPurpose::new(&alphabet::URL_SAFE, config)
-    }
-}
+use crate::{
+    base64_engine::{self, Engine},
+    mistakes::mistakes,
+};
 
 const fn config(padding: DecodePaddingMode) -> GeneralPurposeConfig {
     // Unused bits of the last character carry no data; nothing is gained by losing a body over them.
@@ -61,11 +29,10 @@ const fn config(padding: DecodePaddingMode) -> GeneralPurposeConfig {
 const PADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireCanonical);
 const UNPADDED: GeneralPurposeConfig = config(DecodePaddingMode::RequireNone);
 
-// Building an engine detects the processor and computes its tables, hence statics.
-static STANDARD_PADDED: LazyLock<Engine> = LazyLock::new(|| fast::standard(PADDED));
-static STANDARD_UNPADDED: LazyLock<Engine> = LazyLock::new(|| fast::standard(UNPADDED));
-static URL_SAFE_PADDED: LazyLock<Engine> = LazyLock::new(|| fast::url_safe(PADDED));
-static URL_SAFE_UNPADDED: LazyLock<Engine> = LazyLock::new(|| fast::url_safe(UNPADDED));
+static STANDARD_PADDED: LazyLock<Engine> = LazyLock::new(|| base64_engine::standard(PADDED));
+static STANDARD_UNPADDED: LazyLock<Engine> = LazyLock::new(|| base64_engine::standard(UNPADDED));
+static URL_SAFE_PADDED: LazyLock<Engine> = LazyLock::new(|| base64_engine::url_safe(PADDED));
+static URL_SAFE_UNPADDED: LazyLock<Engine> = LazyLock::new(|| base64_engine::url_safe(UNPADDED));
 
 /// Decodes base64 text in either alphabet. Padding is all there or not there at all.
 ///
@@ -80,7 +47,9 @@ pub fn decode(text: &[u8]) -> Result<Bytes, InvalidBase64> {
     };
     // Looking for the characters that tell the alphabets apart would cost more than a decoding that stops there.
     let decoded = usual.decode(text).or_else(|error| url_safe.decode(text).map_err(|_| error));
-    decoded.map(Bytes::from).map_err(|error| InvalidBase64(error.to_string().into()))
+    // A vector with room to spare would need a second allocation for its owner.
+    let bytes = decoded.map(|bytes| Bytes::from(bytes.into_boxed_slice()));
+    bytes.map_err(|error| InvalidBase64(error.to_string().into()))
 }
 
 /// Encodes bytes in the standard alphabet with padding.
@@ -89,13 +58,13 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// A text is not base64.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not base64: {0}")]
 pub struct InvalidBase64(Box<str>);
 
 impl InvalidBase64 {
     fn no_text() -> Self {
-        Self("it is no text".into())
+        Self("it is not a text".into())
     }
 }
 
@@ -108,7 +77,7 @@ pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&encode(bytes))
 }
 
-/// Reads base64 text into bytes; `null` is none.
+/// Reads base64 text into bytes; `null` gives no bytes.
 ///
 /// # Errors
 ///
@@ -133,7 +102,8 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(
     deserializer.deserialize_bytes(Visitor)
 }
 
-/// Reads any value, and keeps the error of one that is no base64 text apart from the errors of the document; `null` is none.
+/// Reads a value of any type. If it is not base64 text, that is an inner error, and the document goes on behind it. `null`
+/// gives no bytes.
 /// Slower than [`read`].
 pub(crate) fn read_any<'de, D: Deserializer<'de>>(
     deserializer: D,

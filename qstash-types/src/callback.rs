@@ -1,6 +1,8 @@
 //! The body of a callback: what a destination answered, reported to a callback URL.
 
 mod decode;
+mod lazy_headers;
+mod own_mistakes;
 mod parts;
 
 use std::{fmt, time::SystemTime};
@@ -8,6 +10,7 @@ use std::{fmt, time::SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 
+use lazy_headers::LazyHeaders;
 pub use parts::CallbackParts;
 
 use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, without_secrets};
@@ -16,8 +19,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 ///
 /// Decoding takes every shape that the service has sent: header values as text or lists, times as numbers or text,
 /// absent, `null`, empty and unknown fields. A body, a header map or a time that cannot be decoded never hides the other
-/// fields: its accessor returns the error, the rest stays usable. [`from_json`](Self::from_json) even takes a body that is
-/// no text.
+/// fields: its accessor returns the error, the rest stays usable. [`from_json`](Self::from_json) is the fastest way.
 ///
 /// ```
 /// use qstash_types::Callback;
@@ -32,7 +34,7 @@ use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, w
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
     status: u16,
-    headers: Kept<Headers>,
+    headers: LazyHeaders,
     body: Kept<Bytes>,
     retried: u32,
     max_retries: u32,
@@ -42,7 +44,7 @@ pub struct Callback {
     endpoint: Option<EndpointName>,
     url: String,
     method: String,
-    source_headers: Kept<Headers>,
+    source_headers: LazyHeaders,
     source_body: Kept<Bytes>,
     not_before: Kept<Option<SystemTime>>,
     created_at: Kept<Option<SystemTime>>,
@@ -50,7 +52,7 @@ pub struct Callback {
     caller_ip: Option<String>,
 }
 
-/// A decoded field, or why there is none.
+/// A decoded field, or why it could not be decoded.
 type Kept<T> = Result<T, FieldError>;
 
 impl fmt::Debug for Callback {
@@ -92,7 +94,7 @@ impl Callback {
     ///
     /// The field was no object of header values.
     pub fn headers(&self) -> Result<&Headers, FieldError> {
-        self.headers.as_ref().map_err(Clone::clone)
+        self.headers.get()
     }
 
     /// The body of the destination's response, base64 undone. It may be cut off at the plan's largest message size.
@@ -172,7 +174,7 @@ impl Callback {
     ///
     /// The field was no object of header values.
     pub fn source_headers(&self) -> Result<&Headers, FieldError> {
-        self.source_headers.as_ref().map_err(Clone::clone)
+        self.source_headers.get()
     }
 
     /// The body of the message that was delivered, base64 undone.
@@ -247,13 +249,13 @@ impl FailureCallback {
     }
 }
 
-/// A text is no callback.
-#[derive(Debug, thiserror::Error)]
+/// A text is not a callback.
+#[derive(thiserror::Error)]
 #[error("not a callback")]
 pub struct InvalidCallback(#[source] serde_json::Error);
 
 /// One field of a callback could not be decoded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} of the callback: {problem}")]
 pub struct FieldError {
     field: &'static str,

@@ -2,13 +2,15 @@
 
 mod error;
 mod field;
+#[cfg(feature = "cron")]
 mod times;
+mod zone;
 
 use std::{fmt, str::FromStr};
 
 pub use error::InvalidCron;
 use field::Field;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use zone::Zone;
 
 /// An expression of five fields, `minute hour day month weekday`, in UTC unless it names a time zone.
 ///
@@ -25,14 +27,16 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 ///
 /// // 1 January 1970 is a Thursday.
 /// let first = SystemTime::UNIX_EPOCH + Duration::from_secs(9 * 3600);
+/// # #[cfg(feature = "cron")]
 /// assert_eq!(weekdays.after(SystemTime::UNIX_EPOCH).next(), Some(first));
 /// # Ok::<_, qstash_types::InvalidCron>(())
 /// ```
 ///
 /// # Time zones
 ///
-/// Their names are checked against a copy of the time zone database that is compiled in. A zone that is younger than the
-/// copy comes in by [`unchecked_time_zone`](Self::unchecked_time_zone).
+/// With the feature `cron`, a name is looked up in a copy of the time zone database that is compiled in, and there is
+/// `after`, which says when the expression fires. A zone that is younger than the copy can be named by
+/// [`unchecked_time_zone`](Self::unchecked_time_zone). Without the feature, nothing but the characters of a name is checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cron {
     /// The fields as they were given, with one space between them.
@@ -45,14 +49,6 @@ pub struct Cron {
     weekdays: Field,
 }
 
-/// A time zone that an expression names.
-#[derive(Clone, PartialEq, Eq)]
-struct Zone {
-    name: String,
-    /// Absent for a zone that the database does not know.
-    rules: Option<TimeZone>,
-}
-
 impl Cron {
     /// The time zone whose clocks the fields follow, by its name in the IANA database, such as `Europe/Berlin`.
     ///
@@ -60,14 +56,10 @@ impl Cron {
     ///
     /// # Errors
     ///
-    /// A name that the database does not know is refused.
-    pub fn time_zone(mut self, name: &str) -> Result<Self, InvalidCron> {
-        let rules = TimeZoneDatabase::bundled().get(name).ok();
-        // The service looks a name up letter by letter, the database in any case.
-        let known = rules.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
-        let name = known.ok_or_else(|| InvalidCron::TimeZone(name.to_owned()))?;
-        self.zone = Some(Zone { name, rules });
-        Ok(self)
+    /// A name that the database does not know is refused. Without the feature `cron`, only a name with illegal characters is
+    /// refused.
+    pub fn time_zone(self, name: &str) -> Result<Self, InvalidCron> {
+        Ok(Self { zone: Some(Zone::checked(name)?), ..self })
     }
 
     /// A time zone that the service knows and the database here does not know yet. Nothing can be said about the times at
@@ -78,13 +70,8 @@ impl Cron {
     /// # Errors
     ///
     /// A name is made of ASCII letters, digits, `/`, `_`, `+` and `-`.
-    pub fn unchecked_time_zone(mut self, name: &str) -> Result<Self, InvalidCron> {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
-        if name.is_empty() || !name.bytes().all(legal) {
-            return Err(InvalidCron::TimeZone(name.to_owned()));
-        }
-        self.zone = Some(Zone { name: name.to_owned(), rules: None });
-        Ok(self)
+    pub fn unchecked_time_zone(self, name: &str) -> Result<Self, InvalidCron> {
+        Ok(Self { zone: Some(Zone::unchecked(name)?), ..self })
     }
 
     /// Whether there is any day that the fields allow.
@@ -132,7 +119,7 @@ impl FromStr for Cron {
 impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(zone) = &self.zone {
-            write!(f, "CRON_TZ={} ", zone.name)?;
+            write!(f, "CRON_TZ={} ", zone.name())?;
         }
         f.write_str(&self.text)
     }

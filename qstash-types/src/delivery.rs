@@ -9,9 +9,9 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Method};
 
-pub use codec::InvalidHeader;
+pub use codec::{HeaderSink, HeaderText, InvalidHeader};
 
-use crate::{DeduplicationId, FlowControl, Label, QueueName, Redaction, RetryDelay, ScheduleId, Url};
+use crate::{DeduplicationId, FlowControl, Label, QueueName, Redaction, RetryDelay, ScheduleId, Url, header};
 
 /// How a message is to be delivered: the typed form of the headers that publish, enqueue, batch and schedules take.
 ///
@@ -21,7 +21,7 @@ use crate::{DeduplicationId, FlowControl, Label, QueueName, Redaction, RetryDela
 #[non_exhaustive]
 pub struct DeliveryOptions {
     /// Method, timeout, retries, forwarded headers and flow control of the delivery itself.
-    pub settings: Settings,
+    pub settings: DeliverySettings,
     /// The media type of the body. Header: `Content-Type`, delivered as it is.
     pub content_type: Option<HeaderValue>,
     /// Deliver every header of the publish request under its own name. Header: `Upstash-Header-Forward`.
@@ -31,10 +31,10 @@ pub struct DeliveryOptions {
     /// Which messages count as the same. Headers: `Upstash-Deduplication-Id`, `Upstash-Content-Based-Deduplication`.
     pub deduplication: Option<Deduplication>,
     /// Whom to tell about every attempt. Headers: `Upstash-Callback` and `Upstash-Callback-…`.
-    pub callback: Option<CallbackTarget>,
+    pub callback: Option<CallbackOptions>,
     /// Whom to tell when all attempts have failed. Headers: `Upstash-Failure-Callback` and
     /// `Upstash-Failure-Callback-…`.
-    pub failure_callback: Option<CallbackTarget>,
+    pub failure_callback: Option<CallbackOptions>,
     /// Labels to find the message by. Header: `Upstash-Label`, joined by commas.
     pub labels: Vec<Label>,
     /// What the API must not show. Header: `Upstash-Redact-Fields`.
@@ -45,10 +45,46 @@ pub struct DeliveryOptions {
     pub queue: Option<QueueName>,
 }
 
+impl DeliveryOptions {
+    /// The options, with those of `defaults` where they say nothing.
+    ///
+    /// Headers are joined by name. Labels are not joined: any of its own replace those of `defaults`.
+    #[must_use]
+    pub fn or(self, defaults: &Self) -> Self {
+        // In full, so that no new field is forgotten here.
+        let Self {
+            settings,
+            content_type,
+            forward_all_headers,
+            start,
+            deduplication,
+            callback,
+            failure_callback,
+            labels,
+            redaction,
+            schedule_id,
+            queue,
+        } = self;
+        Self {
+            settings: settings.or(&defaults.settings),
+            content_type: content_type.or_else(|| defaults.content_type.clone()),
+            forward_all_headers: forward_all_headers || defaults.forward_all_headers,
+            start: start.or(defaults.start),
+            deduplication: deduplication.or_else(|| defaults.deduplication.clone()),
+            callback: callback.or_else(|| defaults.callback.clone()),
+            failure_callback: failure_callback.or_else(|| defaults.failure_callback.clone()),
+            labels: if labels.is_empty() { defaults.labels.clone() } else { labels },
+            redaction: redaction.or_else(|| defaults.redaction.clone()),
+            schedule_id: schedule_id.or_else(|| defaults.schedule_id.clone()),
+            queue: queue.or_else(|| defaults.queue.clone()),
+        }
+    }
+}
+
 /// What a message, its callback and its failure callback can all have set.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Settings {
+pub struct DeliverySettings {
     /// HTTP method, `POST` unless set. Header: `Upstash-Method`.
     pub method: Option<Method>,
     /// Longest time to wait for the response; it can only shorten the plan's. Header: `Upstash-Timeout`.
@@ -63,11 +99,27 @@ pub struct Settings {
     pub forward: HeaderMap,
 }
 
-impl fmt::Debug for Settings {
+impl DeliverySettings {
+    /// The settings, with those of `defaults` where they say nothing. Forwarded headers are joined by name.
+    #[must_use]
+    pub fn or(self, defaults: &Self) -> Self {
+        let Self { method, timeout, retries, retry_delay, flow_control, forward } = self;
+        Self {
+            method: method.or_else(|| defaults.method.clone()),
+            timeout: timeout.or(defaults.timeout),
+            retries: retries.or(defaults.retries),
+            retry_delay: retry_delay.or_else(|| defaults.retry_delay.clone()),
+            flow_control: flow_control.or_else(|| defaults.flow_control.clone()),
+            forward: header::or(forward, &defaults.forward),
+        }
+    }
+}
+
+impl fmt::Debug for DeliverySettings {
     /// Shows the names of forwarded headers alone: their values are often credentials for the destination.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, timeout, retries, retry_delay, flow_control, forward } = self;
-        f.debug_struct("Settings")
+        f.debug_struct("DeliverySettings")
             .field("method", method)
             .field("timeout", timeout)
             .field("retries", retries)
@@ -102,21 +154,21 @@ pub enum Deduplication {
 /// Unset settings take the server's defaults: method `POST`, and as many retries as the message itself has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CallbackTarget {
+pub struct CallbackOptions {
     /// The URL to call.
     pub url: Url,
     /// Method, timeout, retries, retry delay, flow control and forwarded headers of the callback.
-    pub settings: Settings,
+    pub settings: DeliverySettings,
 }
 
-impl CallbackTarget {
+impl CallbackOptions {
     /// A callback to a URL with the server's default settings.
     pub fn new(url: Url) -> Self {
-        Self { url, settings: Settings::default() }
+        Self { url, settings: DeliverySettings::default() }
     }
 }
 
-impl From<Url> for CallbackTarget {
+impl From<Url> for CallbackOptions {
     fn from(url: Url) -> Self {
         Self::new(url)
     }

@@ -92,16 +92,16 @@ impl TryFrom<&String> for Destination {
 }
 
 /// A text is not a destination.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidDestination {
-    /// There is none.
+    /// The text is empty.
     #[error("a non-empty destination must be provided")]
     Empty,
-    /// It is no usable URL.
+    /// The text is not a usable URL.
     #[error(transparent)]
     Url(#[from] InvalidUrl),
-    /// It is no name of a URL group.
+    /// The text is not the name of a URL group.
     #[error(transparent)]
     UrlGroup(#[from] InvalidId),
 }

@@ -59,40 +59,12 @@ pub fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
-/// Optional whole units in JSON; zero and `null` are none.
-macro_rules! optional {
-    ($module:ident, $count:expr, $duration:expr) => {
-        pub(crate) mod $module {
-            use std::time::Duration;
-
-            use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-            #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-            pub(crate) fn serialize<S: Serializer>(
-                duration: &Option<Duration>,
-                serializer: S,
-            ) -> Result<S::Ok, S::Error> {
-                duration.map($count).serialize(serializer)
-            }
-
-            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-                deserializer: D,
-            ) -> Result<Option<Duration>, D::Error> {
-                let units = <Option<u64>>::deserialize(deserializer)?;
-                Ok(units.filter(|units| *units > 0).map($duration))
-            }
-        }
-    };
-}
-
-optional!(optional_seconds, super::whole_seconds, Duration::from_secs);
-optional!(optional_millis, super::whole_millis, Duration::from_millis);
-
-fn whole_millis(duration: Duration) -> u64 {
+/// The duration in milliseconds, rounded down.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A text is not a duration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a duration, expected digits with a unit such as 30s, 5m, 2h or 7d")]
 pub struct InvalidDuration;

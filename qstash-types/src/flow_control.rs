@@ -130,7 +130,7 @@ impl FromStr for FlowLimits {
 }
 
 /// Flow-control limits are not usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidFlowControl {
     /// Neither parallelism nor rate is set.

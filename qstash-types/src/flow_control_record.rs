@@ -2,48 +2,75 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{de, ser::SerializeMap};
 
-use crate::{FlowControlKey, duration::optional_seconds, timestamp::optional_unix_seconds, tolerant};
+use crate::{
+    FlowControlKey, OddFields,
+    record::{Codec, Fields, Members, Plain, record},
+};
 
 /// A flow-control key as `GET /v2/flowControl` and `GET /v2/flowControl/{key}` show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlowControlRecord {
     /// The key.
-    #[serde(rename = "flowControlKey")]
     pub key: FlowControlKey,
     /// How many messages wait until the limits allow an attempt.
-    #[serde(alias = "waitlistSize", default, deserialize_with = "tolerant::or_default")]
     pub wait_list_size: u64,
     /// How many deliveries may run at the same time; zero without such a limit.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism_max: u32,
     /// How many deliveries run.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism_count: u32,
     /// How many deliveries may start in each period; zero without such a limit.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub rate_max: u32,
     /// How many deliveries have started in the period.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub rate_count: u32,
     /// How long a period is, in whole seconds.
-    #[serde(default, with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub rate_period: Option<Duration>,
     /// When the period began, in whole seconds.
-    #[serde(default, with = "optional_unix_seconds", skip_serializing_if = "Option::is_none")]
     pub rate_period_start: Option<SystemTime>,
     /// Whether deliveries are held back.
-    #[serde(rename = "isPaused", default, deserialize_with = "tolerant::or_default")]
     pub paused: bool,
     /// Whether the parallelism stays what it is, whatever messages ask for.
-    #[serde(rename = "isPinnedParallelism", default, deserialize_with = "tolerant::or_default")]
     pub parallelism_pinned: bool,
     /// Whether rate and period stay what they are, whatever messages ask for.
-    #[serde(rename = "isPinnedRate", default, deserialize_with = "tolerant::or_default")]
     pub rate_pinned: bool,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    FlowControlRecord {
+        key: Id("flowControlKey"),
+        wait_list_size: WaitListSize(),
+        parallelism_max: Plain("parallelismMax"),
+        parallelism_count: Plain("parallelismCount"),
+        rate_max: Plain("rateMax"),
+        rate_count: Plain("rateCount"),
+        rate_period: WholeSeconds("ratePeriod"),
+        rate_period_start: UnixSeconds("ratePeriodStart"),
+        paused: Plain("isPaused"),
+        parallelism_pinned: Plain("isPinnedParallelism"),
+        rate_pinned: Plain("isPinnedRate"),
+    }
+}
+
+/// A number with an older name.
+struct WaitListSize;
+
+impl Members for WaitListSize {
+    type Value = u64;
+
+    const NAMES: &'static [&'static str] = &["waitListSize", "waitlistSize"];
+
+    fn read<E: de::Error>(fields: &mut Fields) -> Result<u64, E> {
+        let size: Option<u64> = fields.read::<Plain, _>("waitListSize");
+        Ok(size.unwrap_or_else(|| fields.read::<Plain, _>("waitlistSize")))
+    }
+
+    fn write<M: SerializeMap>(size: &u64, map: &mut M) -> Result<(), M::Error> {
+        Plain::write(size, "waitListSize", map)
+    }
 }
 
 impl FlowControlRecord {
@@ -61,26 +88,33 @@ impl FlowControlRecord {
             paused: false,
             parallelism_pinned: false,
             rate_pinned: false,
+            odd: OddFields::default(),
         }
     }
 }
 
 /// The limit on all deliveries of an account, as `GET /v2/globalParallelism` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GlobalParallelism {
     /// How many deliveries may run at the same time.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism_max: u64,
     /// How many deliveries run.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism_count: u64,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    GlobalParallelism {
+        parallelism_max: Plain("parallelismMax"),
+        parallelism_count: Plain("parallelismCount"),
+    }
 }
 
 impl GlobalParallelism {
     /// The limit, and how much of it is taken.
     pub fn new(parallelism_max: u64, parallelism_count: u64) -> Self {
-        Self { parallelism_max, parallelism_count }
+        Self { parallelism_max, parallelism_count, odd: OddFields::default() }
     }
 }

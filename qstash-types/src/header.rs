@@ -1,13 +1,33 @@
-//! Every `Upstash-*` header name, spelled once.
+//! Header names and query parameters of QStash, each spelled once.
 //!
 //! Names of settings that also exist for callbacks (`Upstash-Callback-Retries`, …) come in three sets with one shape:
 //! [`SettingNames`].
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
+
+/// What the names of all headers of QStash begin with. Names of query parameters that begin so stand for headers.
+pub const PREFIX: &str = "upstash-";
+
+/// The query parameter that holds the token of a call when no header does.
+pub const TOKEN_PARAMETER: &str = "qstash_token";
+
+/// What the names begin with under which official SDKs say who they are.
+pub const TELEMETRY_PREFIX: &str = "upstash-telemetry-";
+
+/// What the names of the headers begin with by which a message is a step of a workflow.
+pub const WORKFLOW_PREFIX: &str = "upstash-workflow-";
+
+/// The `User-Agent` of a delivery, unless the publisher forwards another.
+pub const USER_AGENT: &str = "Upstash-QStash";
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
         $($(#[$doc])* pub const $name: HeaderName = HeaderName::from_static($text);)+
+
+        /// Each of the names that are constants here.
+        pub fn all() -> impl Iterator<Item = HeaderName> {
+            [$($name),+].into_iter()
+        }
     };
 }
 
@@ -40,6 +60,10 @@ names! {
     CALLBACK = "upstash-callback";
     /// The failure-callback URL: `Upstash-Failure-Callback`.
     FAILURE_CALLBACK = "upstash-failure-callback";
+    /// A delay for callbacks, which QStash does not know: `Upstash-Callback-Delay`.
+    CALLBACK_DELAY = "upstash-callback-delay";
+    /// A delay for failure callbacks, which QStash does not know: `Upstash-Failure-Callback-Delay`.
+    FAILURE_CALLBACK_DELAY = "upstash-failure-callback-delay";
     /// A caller's own deduplication id: `Upstash-Deduplication-Id`.
     DEDUPLICATION_ID = "upstash-deduplication-id";
     /// Deduplication by content: `Upstash-Content-Based-Deduplication`.
@@ -52,12 +76,21 @@ names! {
     HEADER_FORWARD = "upstash-header-forward";
     /// With status 489: give up at once: `Upstash-NonRetryable-Error`.
     NON_RETRYABLE_ERROR = "upstash-nonretryable-error";
+    /// The trace and the span that a message was published in: `traceparent` of W3C Trace Context, forwarded by the client.
+    TRACEPARENT = "traceparent";
+    /// What tracing systems add to it: `tracestate` of W3C Trace Context, forwarded by the client.
+    TRACESTATE = "tracestate";
+    /// When a message was published, in Unix milliseconds on the publisher's clock: `Qstash-Published-At`, forwarded by the client,
+    /// since deliveries do not say it.
+    PUBLISHED_AT = "qstash-published-at";
 }
 
 /// The names of the settings that a message, its callback and its failure callback have in common.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SettingNames {
+    /// What all of the names begin with.
+    pub prefix: &'static str,
     /// HTTP method.
     pub method: HeaderName,
     /// Longest time to wait for a response, a duration.
@@ -74,9 +107,27 @@ pub struct SettingNames {
     pub forward_prefix: &'static str,
 }
 
+impl SettingNames {
+    /// Each of the names of headers.
+    pub fn all(&self) -> [&HeaderName; 6] {
+        let Self {
+            method,
+            timeout,
+            retries,
+            retry_delay,
+            flow_control_key,
+            flow_control_value,
+            prefix: _,
+            forward_prefix: _,
+        } = self;
+        [method, timeout, retries, retry_delay, flow_control_key, flow_control_value]
+    }
+}
+
 macro_rules! setting_names {
     ($prefix:literal) => {
         SettingNames {
+            prefix: $prefix,
             method: HeaderName::from_static(concat!($prefix, "method")),
             timeout: HeaderName::from_static(concat!($prefix, "timeout")),
             retries: HeaderName::from_static(concat!($prefix, "retries")),
@@ -95,7 +146,21 @@ pub static CALLBACK_SETTINGS: SettingNames = setting_names!("upstash-callback-")
 /// `Upstash-Failure-Callback-Method`, …
 pub static FAILURE_CALLBACK_SETTINGS: SettingNames = setting_names!("upstash-failure-callback-");
 
-/// The spelling of a header name in the service's JSON: `x-trace-id` becomes `X-Trace-Id`.
+/// The headers, with those of `defaults` whose names are not among them.
+#[must_use]
+pub fn or(mut headers: HeaderMap, defaults: &HeaderMap) -> HeaderMap {
+    for name in defaults.keys() {
+        if !headers.contains_key(name) {
+            for value in defaults.get_all(name) {
+                // A map that is full stays as it is.
+                let _ = headers.try_append(name, value.clone());
+            }
+        }
+    }
+    headers
+}
+
+/// The spelling of a header name in the service's JSON and in texts for people: `x-trace-id` becomes `X-Trace-Id`.
 pub fn canonical(name: &str) -> String {
     let mut capital = true;
     name.chars()

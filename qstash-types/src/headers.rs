@@ -1,17 +1,18 @@
 //! Header maps as QStash writes them into JSON.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use crate::{header::canonical, tolerant::mistakes};
+use crate::{header::canonical, mistakes::mistakes};
 
 /// The headers of a request or response, as QStash stores and shows them.
 ///
-/// Names compare without regard to case. Values are lists, because a header may be repeated. Names that are no HTTP
-/// token and values that could not be sent are kept all the same: this is a record, not a request.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// Names compare without regard to case, and their order makes no difference, as in HTTP. Values are lists, because a header
+/// may be repeated. Names and values that HTTP does not allow are kept as well: this is a record, not a
+/// request.
+#[derive(Clone, Default)]
 pub struct Headers(Vec<(String, Vec<String>)>);
 
 impl Headers {
@@ -57,6 +58,15 @@ impl Headers {
     }
 }
 
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        let agree = |name: &str| self.get_all(name).eq(other.get_all(name));
+        self.iter().chain(other.iter()).all(|(name, _)| agree(name))
+    }
+}
+
+impl Eq for Headers {}
+
 impl fmt::Debug for Headers {
     /// Shows the names alone: values may be credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,12 +93,42 @@ impl Serialize for Headers {
 impl<'de> Deserialize<'de> for Headers {
     /// Reads an object whose values are lists of text, text, or `null`; the service has sent all three.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(deserializer)?.map_err(de::Error::custom)
+        let Entries(headers) = Entries::<Values>::deserialize(deserializer)?;
+        Ok(headers.into_iter().map(|(name, Values(values))| (name, values)).collect())
     }
 }
 
 impl Headers {
-    /// Reads any value, and keeps the error of one that is no header map apart from the errors of the document.
+    /// Reads as much of a JSON value as is readable.
+    ///
+    /// # Errors
+    ///
+    /// The readable part, if there is another one.
+    pub(crate) fn readable(json: &str) -> Result<Self, Self> {
+        serde_json::from_str(json).or_else(|_| Self::piecewise(json))
+    }
+
+    /// The slower way, entry by entry.
+    fn piecewise(json: &str) -> Result<Self, Self> {
+        let Ok(Entries(entries)) = serde_json::from_str::<Entries<Box<RawValue>>>(json) else {
+            return Err(Self::default());
+        };
+        let mut is_odd = false;
+        let mut readable_values = |json: &RawValue| {
+            if let Ok(Values(values)) = serde_json::from_str(json.get()) {
+                return values;
+            }
+            is_odd = true;
+            let elements: Vec<Box<RawValue>> = serde_json::from_str(json.get()).unwrap_or_default();
+            elements.iter().filter_map(|element| serde_json::from_str(element.get()).ok()).collect()
+        };
+        let headers = entries.into_iter().map(|(name, json)| (name, readable_values(&json))).collect();
+        if is_odd { Err(headers) } else { Ok(headers) }
+    }
+}
+
+impl Headers {
+    /// Reads a value of any type. If it is not a header map, that is an inner error, and the document goes on behind it.
     pub(crate) fn read<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Result<Self, serde_json::Error>, D::Error> {
@@ -129,6 +169,37 @@ impl Headers {
         }
 
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The entries of an object as they come: names may be repeated.
+struct Entries<T>(Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of header names and values")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Entries<T>, E> {
+                Ok(Entries(Vec::new()))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor(PhantomData))
     }
 }
 

@@ -1,18 +1,22 @@
 //! Identifiers and names.
 //!
 //! An id that reaches a path or a header must not change what the request means: `DELETE /v2/messages/` with an empty
-//! id cancels every message, and `..` climbs to another resource. Therefore none of these types is ever empty, `.` or
-//! `..`, whoever made the value, and constructors for outgoing values check the grammar as well.
+//! id cancels every message, and `..` climbs to another resource. Therefore no value of these types is ever empty, `.` or
+//! `..`, wherever it comes from, and constructors for outgoing values check the grammar as well.
 
 use std::{borrow::Borrow, convert::Infallible, fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// What text an id may be made of. The argument is never blank, `.` or `..`.
 type Grammar = fn(&str) -> Result<(), IdProblem>;
 
 /// Ids that the server makes: any text that can stand in a header.
 fn opaque(text: &str) -> Result<(), IdProblem> {
+    // A loop without branches, which takes many bytes at a time.
+    if text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic()) {
+        return Ok(());
+    }
     match text.chars().find(|c| c.is_control()) {
         Some(found) => Err(IdProblem::Character(found)),
         None if text.trim() != text => Err(IdProblem::SurroundingWhiteSpace),
@@ -20,7 +24,7 @@ fn opaque(text: &str) -> Result<(), IdProblem> {
     }
 }
 
-/// Names that people choose for queues, schedules, URL groups and endpoints.
+/// Names that people choose for queues, schedules and URL groups.
 fn name(text: &str) -> Result<(), IdProblem> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.chars().find(|&c| !legal(c)).map_or(Ok(()), |found| Err(IdProblem::Character(found)))
@@ -51,7 +55,7 @@ fn usable(what: &'static str, text: &str) -> Result<(), InvalidId> {
 }
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident: $what:literal, $grammar:ident;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $grammar:ident $(, received $received:ident)?;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -149,9 +153,11 @@ macro_rules! ids {
         impl<'de> Deserialize<'de> for $name {
             /// Takes whatever the server calls its object, short of a value that could not be used as a path segment.
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                usable($what, &text).map_err(serde::de::Error::custom)?;
-                Ok(Self(text.into()))
+                deserializer.deserialize_str(Text($what, |text: &str| {
+                    usable($what, text)?;
+                    $($received(text).map_err(|problem| InvalidId { what: $what, problem })?;)?
+                    Ok(Self(text.into()))
+                }))
             }
         }
     )+};
@@ -168,18 +174,18 @@ ids! {
     QueueName: "queue name", name;
     /// The name of a URL group. The wire calls it a topic.
     UrlGroupName: "URL group name", name;
-    /// The name of an endpoint inside a URL group.
-    EndpointName: "endpoint name", name;
+    /// The name of an endpoint inside a URL group. Free text.
+    EndpointName: "endpoint name", opaque;
     /// The key that messages under the same flow control share. Free text.
     FlowControlKey: "flow-control key", opaque;
     /// A label to find messages by. Free text without commas.
-    Label: "label", without_comma;
+    Label: "label", without_comma, received without_comma;
     /// A caller's own deduplication id. Free text without colons.
     DeduplicationId: "deduplication id", without_colon;
 }
 
 /// A text cannot be an id of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {problem}")]
 pub struct InvalidId {
     what: &'static str,
@@ -204,15 +210,17 @@ impl From<Infallible> for InvalidId {
     }
 }
 
-/// Reads an optional id: absent, `null` and `""` are the same, since the service leaves empty values out.
-pub(crate) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: for<'a> Deserialize<'a>,
-{
-    let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(deserializer)?;
-    match text.as_deref() {
-        None | Some("") => Ok(None),
-        Some(text) => T::deserialize(serde::de::value::StrDeserializer::new(text)).map(Some),
+/// Makes an id of a text without keeping the text first.
+struct Text<F>(&'static str, F);
+
+impl<T, F: FnOnce(&str) -> Result<T, InvalidId>> de::Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the text of a {}", self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.1)(text).map_err(E::custom)
     }
 }

@@ -2,37 +2,50 @@
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{QueueName, timestamp::optional_unix_millis, tolerant};
+use crate::{OddFields, QueueName, record::record};
 
 /// A queue as `GET /v2/queues` and `GET /v2/queues/{name}` show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueRecord {
     /// The name.
     pub name: QueueName,
     /// When the queue was made.
-    #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<SystemTime>,
     /// When its settings were last changed.
-    #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<SystemTime>,
     /// How many deliveries may run at the same time.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub parallelism: u32,
     /// How many messages are not delivered yet.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub lag: u64,
     /// Whether deliveries are held back.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub paused: bool,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    QueueRecord {
+        name: Id("name"),
+        created_at: UnixMillis("createdAt"),
+        updated_at: UnixMillis("updatedAt"),
+        parallelism: Plain("parallelism"),
+        lag: Plain("lag"),
+        paused: Plain("paused"),
+    }
 }
 
 impl QueueRecord {
     /// A record of which nothing else is known.
     pub fn new(name: QueueName) -> Self {
-        Self { name, created_at: None, updated_at: None, parallelism: 0, lag: 0, paused: false }
+        Self {
+            name,
+            created_at: None,
+            updated_at: None,
+            parallelism: 0,
+            lag: 0,
+            paused: false,
+            odd: OddFields::default(),
+        }
     }
 }

@@ -2,29 +2,34 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{MessageId, tolerant, without_secrets};
+use crate::{MessageId, OddFields, record::record, without_secrets};
 
 /// The server has accepted a message.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The message's id. For a duplicate it is the id of the message that was accepted first.
     pub message_id: MessageId,
     /// The URL that the message goes to. Always there for an endpoint of a URL group.
-    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Whether the message was recognised as a duplicate, and therefore not enqueued again.
-    #[serde(default, deserialize_with = "tolerant::or_default", skip_serializing_if = "is_false")]
     pub deduplicated: bool,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    Receipt {
+        message_id: Id("messageId"),
+        url: Plain("url"),
+        deduplicated: IfTrue("deduplicated"),
+    }
 }
 
 impl Receipt {
     /// A receipt for a message that was enqueued.
     pub fn new(message_id: MessageId) -> Self {
-        Self { message_id, url: None, deduplicated: false }
+        Self { message_id, url: None, deduplicated: false, odd: OddFields::default() }
     }
 }
 
@@ -35,11 +40,7 @@ impl fmt::Debug for Receipt {
             .field("message_id", &self.message_id)
             .field("url", &self.url.as_deref().map(without_secrets))
             .field("deduplicated", &self.deduplicated)
+            .field("odd", &self.odd)
             .finish()
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

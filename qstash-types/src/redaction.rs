@@ -17,16 +17,16 @@ use http::HeaderName;
 pub struct Redaction {
     /// Whether the body is redacted.
     pub body: bool,
-    /// Which forwarded headers are.
+    /// Which forwarded headers are redacted.
     pub headers: RedactedHeaders,
 }
 
 /// The headers that a [`Redaction`] covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedactedHeaders {
-    /// These, possibly none.
+    /// The headers with these names; there may be no name.
     Only(Vec<HeaderName>),
-    /// Every one.
+    /// Every forwarded header.
     All,
 }
 
@@ -112,6 +112,6 @@ impl FromStr for Redaction {
 }
 
 /// A text is not a list of fields to redact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a list of fields to redact, expected body, header or header[Name]")]
 pub struct InvalidRedaction;

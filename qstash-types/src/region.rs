@@ -59,6 +59,6 @@ impl FromStr for Region {
 }
 
 /// A text named no region that QStash has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown region, expected US_EAST_1 or EU_CENTRAL_1")]
 pub struct UnknownRegion;

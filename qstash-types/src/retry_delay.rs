@@ -36,14 +36,16 @@ const DEEPEST_NESTING: u32 = 32;
 /// assert_eq!(waits, [12, 148, 1808, 22_026, 86_400, 86_400]);
 /// ```
 #[derive(Clone)]
-pub struct RetryDelay {
-    text: Arc<str>,
-    steps: Arc<[Step]>,
+pub struct RetryDelay(Arc<Expression>);
+
+struct Expression {
+    text: Box<str>,
+    instructions: Box<[Instruction]>,
 }
 
-/// One step of the expression in postfix order, so that evaluating needs no recursion.
+/// One instruction of the expression in postfix order, so that evaluating needs no recursion.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Instruction {
     Number(f64),
     Retried,
     Negate,
@@ -65,19 +67,19 @@ impl RetryDelay {
     ///
     /// # Errors
     ///
-    /// An expression that is too long or too deep is refused, and so is a number that is infinite or none.
+    /// An expression that is too long or too deep is refused, and so is a number that is not finite.
     pub fn from_fn(delay: impl FnOnce(Term) -> Term) -> Result<Self, InvalidRetryDelay> {
         delay(Term::retried()).text().parse()
     }
 
     /// The expression as it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The wait before the retry that follows `retried` earlier ones, in whole milliseconds.
     ///
-    /// A negative or undefined result is no wait at all; a result beyond 24 hours is 24 hours.
+    /// A negative or undefined result means no wait; a result beyond 24 hours is 24 hours.
     pub fn delay(&self, retried: u32) -> Duration {
         let millis = self.evaluate(f64::from(retried));
         if millis.is_nan() || millis <= 0.0 {
@@ -96,15 +98,15 @@ impl RetryDelay {
     }
 
     fn evaluate(&self, retried: f64) -> f64 {
-        let mut stack = Vec::with_capacity(self.steps.len());
+        let mut stack = Vec::with_capacity(self.0.instructions.len());
         let pop = |stack: &mut Vec<f64>| stack.pop().expect("the parser wrote an operand for every operator");
-        for step in &*self.steps {
+        for step in &*self.0.instructions {
             let value = match *step {
-                Step::Number(number) => number,
-                Step::Retried => retried,
-                Step::Negate => -pop(&mut stack),
-                Step::Unary(function) => function(pop(&mut stack)),
-                Step::Binary(function) => {
+                Instruction::Number(number) => number,
+                Instruction::Retried => retried,
+                Instruction::Negate => -pop(&mut stack),
+                Instruction::Unary(function) => function(pop(&mut stack)),
+                Instruction::Binary(function) => {
                     let right = pop(&mut stack);
                     function(pop(&mut stack), right)
                 }
@@ -122,7 +124,8 @@ impl FromStr for RetryDelay {
         if text.len() > LONGEST_TEXT {
             return Err(InvalidRetryDelay::TooLong);
         }
-        Ok(Self { text: text.into(), steps: parser::steps(text)?.into() })
+        let instructions = parser::instructions(text)?.into();
+        Ok(Self(Arc::new(Expression { text: text.into(), instructions })))
     }
 }
 
@@ -142,19 +145,19 @@ impl From<Duration> for RetryDelay {
 
 impl fmt::Display for RetryDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 
 impl fmt::Debug for RetryDelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RetryDelay({:?})", &*self.text)
+        write!(f, "RetryDelay({:?})", &*self.0.text)
     }
 }
 
 impl PartialEq for RetryDelay {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.0.text == other.0.text
     }
 }
 
@@ -185,7 +188,7 @@ impl TryFrom<&String> for RetryDelay {
 }
 
 /// A text is not a retry-delay expression.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRetryDelay {
     /// Longer than 1,024 bytes.
@@ -200,7 +203,7 @@ pub enum InvalidRetryDelay {
     /// A character in the wrong place.
     #[error("unexpected {0:?} in the retry-delay expression")]
     Unexpected(char),
-    /// Digits that are no number.
+    /// Digits that do not make a number.
     #[error("{0:?} in the retry-delay expression is not a number")]
     Number(String),
     /// Neither `retried` nor a function.

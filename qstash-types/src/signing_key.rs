@@ -18,10 +18,16 @@ impl SigningKey {
     /// # Errors
     ///
     /// A key that is empty or only white space is refused: an unset variable would otherwise be a key that anybody
-    /// can sign with.
+    /// can sign with. So is a key with a line break or another control character, which was read along with it.
     pub fn new(key: impl Into<String>) -> Result<Self, InvalidSigningKey> {
         let key = Zeroizing::new(key.into());
-        if key.trim().is_empty() { Err(InvalidSigningKey) } else { Ok(Self(key)) }
+        if key.trim().is_empty() {
+            Err(InvalidSigningKey::Blank)
+        } else if key.contains(char::is_control) {
+            Err(InvalidSigningKey::LineBreak)
+        } else {
+            Ok(Self(key))
+        }
     }
 
     /// The key itself. Named so that a reader of the calling code sees a secret leave its wrapper.
@@ -88,7 +94,14 @@ impl<'de> Deserialize<'de> for SigningKeys {
     }
 }
 
-/// A signing key was empty or blank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a signing key must not be empty or blank")]
-pub struct InvalidSigningKey;
+/// A text is not a signing key.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSigningKey {
+    /// It is empty or blank.
+    #[error("a signing key must not be empty or blank")]
+    Blank,
+    /// It has a line break or another control character.
+    #[error("a signing key has no line break or other control character: remove it")]
+    LineBreak,
+}

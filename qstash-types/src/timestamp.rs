@@ -1,6 +1,6 @@
 //! Points in time on the wire: Unix milliseconds in JSON, Unix seconds in headers and in a few JSON fields.
 //!
-//! Each module is for `#[serde(with = "…")]` on a field. Both read a number or a text of digits, since the service has
+//! Each module is for `#[serde(with = "…")]` on a field. They read a number or a text of digits, since the service has
 //! sent both, and write a number.
 
 use std::time::{Duration, SystemTime};
@@ -35,6 +35,11 @@ pub mod unix_millis {
     }
 }
 
+/// A JSON value as a time in Unix milliseconds; `null` counts as absent.
+pub(crate) fn unix_millis_of(value: &Value) -> Result<Option<SystemTime>, &'static str> {
+    if value.is_null() { Ok(None) } else { Instants { per_second: 1_000 }.of(value).map(Some) }
+}
+
 /// Unix seconds.
 pub mod unix_seconds {
     use super::{Deserializer, Instants, Serializer, SystemTime};
@@ -57,35 +62,6 @@ pub mod unix_seconds {
     /// Anything that is not a whole number of seconds.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
         UNIT.read(deserializer)
-    }
-}
-
-/// Optional Unix seconds, for `#[serde(default, with = "…", skip_serializing_if = "Option::is_none")]`.
-pub mod optional_unix_seconds {
-    use super::{Deserialize, Deserializer, Serializer, SystemTime, unix_seconds};
-
-    /// Writes whole seconds, or `null`.
-    ///
-    /// # Errors
-    ///
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-        match time {
-            Some(time) => unix_seconds::serialize(time, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    /// Reads a number, a text of digits, or `null`.
-    ///
-    /// # Errors
-    ///
-    /// Anything else.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
-        #[derive(Deserialize)]
-        struct Seconds(#[serde(with = "unix_seconds")] SystemTime);
-
-        Ok(<Option<Seconds>>::deserialize(deserializer)?.map(|Seconds(time)| time))
     }
 }
 
@@ -152,13 +128,17 @@ impl Instants {
 
     /// Goes through a JSON value, so that numbers are found in whatever form `serde_json` is built to keep them.
     fn read<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<SystemTime, D::Error> {
-        let count = match Value::deserialize(deserializer)? {
-            Value::Number(number) => whole(&number),
-            Value::String(text) => digits::parse(&text),
+        self.of(&Value::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+
+    fn of(self, value: &Value) -> Result<SystemTime, &'static str> {
+        let count = match value {
+            Value::Number(number) => whole(number),
+            Value::String(text) => digits::parse(text),
             _ => None,
         };
         let time = count.and_then(|count| self.time(count));
-        time.ok_or_else(|| de::Error::custom("not a Unix time as a whole number or as text"))
+        time.ok_or("not a Unix time as a whole number or as text")
     }
 
     fn time(self, count: i64) -> Option<SystemTime> {

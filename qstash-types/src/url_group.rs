@@ -1,61 +1,74 @@
 //! URL groups as the API shows them.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
-use serde::{Deserialize, Serialize};
-
-use crate::{EndpointName, UrlGroupName, timestamp::optional_unix_millis, tolerant, without_secrets};
+use crate::{EndpointName, OddFields, UrlGroupName, record::record, without_secrets};
 
 /// A URL group as `GET /v2/topics` and `GET /v2/topics/{name}` show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UrlGroupRecord {
     /// The name.
     pub name: UrlGroupName,
     /// When the group was made.
-    #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<SystemTime>,
     /// When it was last changed.
-    #[serde(default, with = "optional_unix_millis", skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<SystemTime>,
     /// Where a message to the group goes.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub endpoints: Vec<EndpointRecord>,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    UrlGroupRecord {
+        name: Id("name"),
+        created_at: UnixMillis("createdAt"),
+        updated_at: UnixMillis("updatedAt"),
+        endpoints: List("endpoints"),
+    }
 }
 
 impl UrlGroupRecord {
     /// A group without endpoints.
     pub fn new(name: UrlGroupName) -> Self {
-        Self { name, created_at: None, updated_at: None, endpoints: Vec::new() }
+        Self { name, created_at: None, updated_at: None, endpoints: Vec::new(), odd: OddFields::default() }
     }
 }
 
 /// An endpoint of a URL group.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointRecord {
     /// Its name, if it has one.
-    #[serde(default, deserialize_with = "crate::id::optional", skip_serializing_if = "Option::is_none")]
     pub name: Option<EndpointName>,
     /// Where messages to it go.
-    #[serde(default, deserialize_with = "tolerant::or_default")]
     pub url: String,
+    /// The fields that could not be read.
+    pub odd: OddFields,
+}
+
+record! {
+    EndpointRecord {
+        name: Plain("name"),
+        url: Plain("url"),
+    }
 }
 
 impl EndpointRecord {
     /// An endpoint without a name.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { name: None, url: url.into() }
+        Self { name: None, url: url.into(), odd: OddFields::default() }
     }
 }
 
-impl std::fmt::Debug for EndpointRecord {
+impl fmt::Debug for EndpointRecord {
     /// Leaves out user info and query of the URL: both may hold credentials.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointRecord")
             .field("name", &self.name)
             .field("url", &without_secrets(&self.url))
+            .field("odd", &self.odd)
             .finish()
     }
 }

@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use qstash_types::{Callback, CallbackParts, FailureCallback, FieldError};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// A good report but for these fields.
@@ -34,6 +35,51 @@ fn only_an_object_is_a_callback() {
     }
     for (before, behind) in [("\u{feff}", ""), ("", "\0"), ("", "{}"), ("", ",")] {
         assert!(serde_json::from_str::<Callback>(&format!("{before}{members}{behind}")).is_err());
+    }
+}
+
+#[test]
+fn an_object_that_says_nothing_of_a_delivery_is_no_callback() {
+    for other in [
+        "{}",
+        r#"{"a": 1}"#,
+        r#"{"status": null, "sourceMessageId": null, "retried": null}"#,
+        r#"{"sourceMessageId": "", "dlqId": ""}"#,
+        r#"{"body": "aGk=", "url": "https://example.com", "method": "POST", "header": {}}"#,
+    ] {
+        let errors = [
+            Callback::from_json(other.as_bytes()).unwrap_err().to_string(),
+            FailureCallback::from_json(other.as_bytes()).unwrap_err().to_string(),
+        ];
+        assert_eq!(errors, ["not a callback", "not a callback"], "{other}");
+        assert!(serde_json::from_str::<Callback>(other).is_err(), "{other}");
+        assert!(serde_json::from_str::<FailureCallback>(other).is_err(), "{other}");
+    }
+    for least in
+        [r#"{"status": 0}"#, r#"{"sourceMessageId": "msg_1"}"#, r#"{"retried": 0}"#, r#"{"dlqId": "1-0"}"#]
+    {
+        Callback::from_json(least.as_bytes()).unwrap_or_else(|error| panic!("{least}: {error}"));
+    }
+}
+
+/// Even what no reader of JSON takes, such as a number beyond every range, is found by the accessor.
+#[test]
+fn what_cannot_be_read_at_all_hides_nothing_else() {
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    for value in ["1e400", r#"{"A": 1e400}"#, r#"{"A": "\ud800"}"#, &format!(r#"{{"A": {deep}}}"#)] {
+        let fields = ["header", "sourceHeader", "sourceBody", "notBefore", "createdAt"];
+        let fields = fields.map(|field| format!(r#""{field}": {value}"#)).join(", ");
+        let callback = Callback::from_json(report(&fields).as_bytes()).unwrap();
+        let callback = complete(callback, value);
+        let errors = [
+            callback.headers().unwrap_err(),
+            callback.source_headers().unwrap_err(),
+            callback.source_body().unwrap_err(),
+            callback.not_before().unwrap_err(),
+            callback.created_at().unwrap_err(),
+        ];
+        let fields = errors.map(|error| error.field());
+        assert_eq!(fields, ["header", "sourceHeader", "sourceBody", "notBefore", "createdAt"], "{value}");
     }
 }
 
@@ -68,17 +114,14 @@ fn odd_headers_hide_nothing_else() {
 
 #[test]
 fn a_body_that_is_not_base64_hides_nothing_else() {
-    let values = [
-        r#""-_+/""#,
-        r#""aGk=\u0000""#,
-        r#""aG\u0000k=""#,
-        r#"" aGk=""#,
-        r#""aGk=\n""#,
-        r#""=""#,
-        r#""a""#,
-        r#""\ud800""#,
-    ];
+    let values =
+        [r#""-_+/""#, r#""aGk=\u0000""#, r#""aG\u0000k=""#, r#"" aGk=""#, r#""aGk=\n""#, r#""=""#, r#""a""#];
     refused("sourceBody", |callback| callback.source_body().cloned(), &values);
+
+    // Half a surrogate pair is no text, so only the reader of bytes takes it.
+    let json = report(r#""sourceBody": "\ud800""#);
+    let callback = complete(Callback::from_json(json.as_bytes()).unwrap(), &json);
+    assert_eq!(callback.source_body().unwrap_err().field(), "sourceBody");
 }
 
 #[test]
@@ -92,6 +135,7 @@ fn a_body_that_is_no_text_hides_nothing_else() {
     for value in others.iter().chain(&lists) {
         let fields = format!(r#""sourceBody": {value}, "header": {{"A": "b"}}, "maxRetries": 3"#);
         let callback = complete(Callback::from_json(report(&fields).as_bytes()).unwrap(), value);
+        assert_eq!(usable(&fields), callback);
         assert_eq!(callback.source_body().unwrap_err().field(), "sourceBody", "{value}");
         assert_eq!((callback.max_retries(), callback.headers().unwrap().get("a")), (3, Some("b")), "{value}");
 
@@ -101,6 +145,70 @@ fn a_body_that_is_no_text_hides_nothing_else() {
         assert_eq!(failure.callback().body().unwrap_err().field(), "body", "{value}");
         assert_eq!(failure.callback().source_body().unwrap(), "", "{value}");
     }
+}
+
+#[test]
+fn a_callback_is_read_alike_wherever_it_stands() {
+    #[derive(Deserialize)]
+    struct Newtype(Callback);
+
+    #[derive(Deserialize)]
+    struct Flat {
+        #[serde(flatten)]
+        callback: Callback,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Callback(Box<Callback>),
+    }
+
+    fn read<T: DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    for body in
+        ["12", "0.5", "true", "null", "[]", r#"["aGk="]"#, r#"{"a": {"b": 1}}"#, r#""***""#, r#""aGk=""#]
+    {
+        let json = report(&format!(r#""sourceBody": {body}"#));
+        let callback = Callback::from_json(json.as_bytes()).unwrap();
+        assert_eq!(read::<Callback>(&json), callback);
+        assert_eq!(*read::<Box<Callback>>(&json), callback);
+        assert_eq!(read::<Option<Callback>>(&json), Some(callback.clone()));
+        assert_eq!(read::<(Callback,)>(&format!("[{json}]")).0, callback);
+        assert_eq!(*read::<FailureCallback>(&json).callback(), callback);
+        assert_eq!(read::<Newtype>(&json).0, callback);
+        assert_eq!(read::<Flat>(&json).callback, callback);
+        let Either::Callback(read) = read(&json);
+        assert_eq!(*read, callback);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_hide_nothing_that_another_way_of_reading_finds() {
+    let values: [&[u8]; 6] = [
+        b"{\"k\": \"\xff\"}",
+        b"[\"\xff\"]",
+        b"\"\xff\"",
+        b"{\"\xff\": 5}",
+        b"\xff",
+        b"{\"k\": [\"a\xed\xa0\x80\"]}",
+    ];
+    let fields = ["body", "sourceBody", "header", "sourceHeader", "notBefore", "url", "foreign"];
+    let mut readable = 0;
+    for (field, value) in fields.iter().flat_map(|field| values.map(|value| (field, value))) {
+        let document = [format!(r#"{{"status": 503, "{field}": "#).as_bytes(), value, b"}"].concat();
+        let by_serde: Result<Callback, _> = serde_json::from_slice(&document);
+        if let Ok(by_serde) = by_serde {
+            let own = Callback::from_json(&document)
+                .unwrap_or_else(|error| panic!("{}: {error}", document.escape_ascii()));
+            assert_eq!(own.status(), 503);
+            assert_eq!(own, by_serde);
+            readable += 1;
+        }
+    }
+    assert!(readable > 0);
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use std::fmt::Debug;
 
 use qstash_types::{
-    Callback, CallbackParts, CallbackTarget, Cron, DeadLetter, Deduplication, DeduplicationId,
-    DeliveryHeaders, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord, FailureCallback,
-    FieldError, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, Headers,
-    InvalidCallback, InvalidCron, InvalidDestination, InvalidFlowControl, InvalidHeader, InvalidId,
-    InvalidRedaction, InvalidRetryDelay, InvalidSigningKey, InvalidUrl, Label, LogEntry, LogState, MessageId,
-    MessageLog, MessageRecord, QueueName, QueueRecord, Receipt, RedactedHeaders, Redaction, Region,
-    RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings, SigningKey, SigningKeys, Start, Term,
-    UnknownRegion, Url, UrlGroupName, UrlGroupRecord, base64_bytes::InvalidBase64, duration::InvalidDuration,
-    header::SettingNames,
+    Callback, CallbackOptions, CallbackParts, Cron, DeadLetter, Deduplication, DeduplicationId,
+    DeliveryHeaders, DeliveryOptions, DeliveryRecord, DeliverySettings, Destination, DlqId, EndpointName,
+    EndpointRecord, FailureCallback, FieldError, FlowControl, FlowControlKey, FlowControlRecord, FlowLimits,
+    GlobalParallelism, Headers, InvalidCallback, InvalidCron, InvalidDestination, InvalidFlowControl,
+    InvalidHeader, InvalidId, InvalidRedaction, InvalidRetryDelay, InvalidSigningKey, InvalidUrl, Label,
+    LogEntry, LogState, MessageId, MessageLog, MessageRecord, OddFields, QueueName, QueueRecord, Receipt,
+    RedactedHeaders, Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, SigningKey,
+    SigningKeys, Start, Term, UnknownRegion, Url, UrlGroupName, UrlGroupRecord, base64_bytes::InvalidBase64,
+    duration::InvalidDuration, header::SettingNames,
 };
 
 macro_rules! all {
@@ -32,11 +32,11 @@ fn error<T: std::error::Error + Send + Sync + 'static>() {
 fn every_type_can_be_shown_and_sent() {
     all!(thread_safe: SigningKey, SigningKeys, SettingNames, Term);
     all!(
-        value: Callback, CallbackParts, CallbackTarget, Cron, DeadLetter, Deduplication, DeduplicationId,
+        value: Callback, CallbackParts, CallbackOptions, Cron, DeadLetter, Deduplication, DeduplicationId,
         DeliveryHeaders, DeliveryOptions, Destination, DlqId, EndpointName, EndpointRecord, FailureCallback,
         FlowControl, FlowControlKey, FlowControlRecord, FlowLimits, GlobalParallelism, Headers, Label, LogEntry,
-        LogState, MessageId, MessageLog, MessageRecord, QueueName, QueueRecord, Receipt, RedactedHeaders,
-        Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, Settings, Start, Url, UrlGroupName,
+        LogState, MessageId, MessageLog, MessageRecord, OddFields, DeliveryRecord, QueueName, QueueRecord, Receipt, RedactedHeaders,
+        Redaction, Region, RetryDelay, RunState, ScheduleId, ScheduleRecord, DeliverySettings, Start, Url, UrlGroupName,
         UrlGroupRecord,
     );
     all!(

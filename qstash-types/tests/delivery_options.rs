@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::{collection::vec, option, prelude::*};
 use qstash_types::{
-    CallbackTarget, Deduplication, DeduplicationId, DeliveryOptions, FlowControl, FlowLimits, Label,
-    Redaction, RetryDelay, Settings, Start, Url,
+    CallbackOptions, Deduplication, DeduplicationId, DeliveryOptions, DeliverySettings, FlowControl,
+    FlowLimits, Label, Redaction, RetryDelay, Start, Url,
 };
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -23,10 +23,10 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 #[test]
 fn no_time_is_cut_short_by_the_whole_seconds_of_the_wire() {
     let moment = Duration::from_nanos(1);
-    let mut settings = Settings::default();
+    let mut settings = DeliverySettings::default();
     settings.timeout = Some(moment);
     settings.flow_control = Some(FlowControl::new("k").unwrap().rate(1).period(moment));
-    let mut target = CallbackTarget::new(Url::new("https://h").unwrap());
+    let mut target = CallbackOptions::new(Url::new("https://h").unwrap());
     target.settings = settings.clone();
     let mut options = DeliveryOptions::default();
     options.settings = settings;
@@ -61,14 +61,14 @@ fn each_option_is_written_as_the_documented_header() {
     options.redaction = Some(Redaction::body().and_header(HeaderName::from_static("authorization")));
     options.schedule_id = Some("nightly".parse().unwrap());
     options.queue = Some("emails".parse().unwrap());
-    let mut callback = CallbackTarget::new(Url::new("https://example.com/cb?job=7").unwrap());
+    let mut callback = CallbackOptions::new(Url::new("https://example.com/cb?job=7").unwrap());
     callback.settings.method = Some(Method::GET);
     callback.settings.timeout = Some(Duration::from_secs(30));
     callback.settings.retries = Some(1);
     callback.settings.retry_delay = Some("1000".parse().unwrap());
     callback.settings.flow_control = Some(FlowControl::new("callbacks").unwrap().rate(5));
     callback.settings.forward = headers(&[("x-tenant", "42")]);
-    let mut failure_callback = CallbackTarget::new(Url::new("https://example.com/failed").unwrap());
+    let mut failure_callback = CallbackOptions::new(Url::new("https://example.com/failed").unwrap());
     failure_callback.settings = callback.settings.clone();
     options.failure_callback = Some(failure_callback);
     options.callback = Some(callback);
@@ -254,7 +254,7 @@ fn whole_seconds() -> impl Strategy<Value = Duration> {
     (0..10_000_000_u64).prop_map(Duration::from_secs)
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+fn settings() -> impl Strategy<Value = DeliverySettings> {
     let method =
         prop::sample::select(vec![Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE]);
     let flow_control = ("[a-zA-Z0-9:/ü-]{1,20}", 0..50_u32, 1..50_u32, option::of(1..604_800_u64)).prop_map(
@@ -273,7 +273,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         vec(("x-[a-z0-9-]{1,12}", "[!-~]{1,30}"), 0..4),
     )
         .prop_map(|(method, timeout, retries, delay, flow_control, forward)| {
-            let mut settings = Settings::default();
+            let mut settings = DeliverySettings::default();
             settings.method = method;
             settings.timeout = timeout;
             settings.retries = retries;
@@ -328,24 +328,54 @@ fn options() -> impl Strategy<Value = DeliveryOptions> {
         )
 }
 
+fn whole_options() -> impl Strategy<Value = DeliveryOptions> {
+    (options(), settings(), option::of(settings()), option::of(settings())).prop_map(
+        |(mut options, own, callback, failure)| {
+            let target = |settings| {
+                let mut target = CallbackOptions::new(Url::new("https://example.com/cb").unwrap());
+                target.settings = settings;
+                target
+            };
+            options.settings = own;
+            options.callback = callback.map(target);
+            options.failure_callback = failure.map(target);
+            options
+        },
+    )
+}
+
+/// What a header is about: several of them make one option.
+fn option_of(name: &HeaderName) -> &str {
+    let name = name.as_str();
+    let groups = [
+        ("upstash-callback", "callback"),
+        ("upstash-failure-callback", "failure callback"),
+        ("upstash-flow-control", "flow control"),
+    ];
+    match name {
+        "upstash-delay" | "upstash-not-before" => "start",
+        "upstash-deduplication-id" | "upstash-content-based-deduplication" => "deduplication",
+        _ => groups.into_iter().find(|(start, _)| name.starts_with(start)).map_or(name, |(_, group)| group),
+    }
+}
+
 proptest! {
     #[test]
-    fn options_survive_the_wire(
-        mut options in options(),
-        own in settings(),
-        callback in option::of(settings()),
-        failure in option::of(settings()),
-    ) {
-        let target = |settings| {
-            let mut target = CallbackTarget::new(Url::new("https://example.com/cb").unwrap());
-            target.settings = settings;
-            target
-        };
-        options.settings = own;
-        options.callback = callback.map(target);
-        options.failure_callback = failure.map(target);
+    fn options_survive_the_wire(options in whole_options()) {
         let headers = options.to_headers().unwrap();
         prop_assert_eq!(DeliveryOptions::from_headers(&headers).unwrap(), options);
+    }
+
+    #[test]
+    fn defaults_count_where_nothing_else_is_said(own in whole_options(), defaults in whole_options()) {
+        let headers = [&own, &defaults].map(|options| options.to_headers().unwrap());
+        let joined = own.or(&defaults).to_headers().unwrap();
+        let is_own = |name| headers[0].keys().any(|own| option_of(own) == option_of(name));
+        for name in headers.iter().flat_map(HeaderMap::keys).chain(joined.keys()) {
+            let expected = &headers[usize::from(!is_own(name))];
+            let values = |headers: &HeaderMap| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
+            prop_assert_eq!(values(&joined), values(expected), "{}", name);
+        }
     }
 
     #[test]

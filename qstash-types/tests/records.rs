@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use qstash_types::{
-    Callback, CallbackParts, DeadLetter, DeliveryHeaders, FailureCallback, FlowControl, LogEntry, LogState,
-    MessageRecord, QueueRecord, Receipt, Region, RunState, ScheduleRecord, UrlGroupRecord,
+    Callback, CallbackParts, DeadLetter, DeliveryHeaders, FailureCallback, FlowControl, Headers, LogEntry,
+    LogState, MessageRecord, QueueRecord, Receipt, Region, RunState, ScheduleRecord, UrlGroupRecord,
 };
 use serde_json::{Value, json};
 
@@ -46,8 +46,8 @@ fn the_documented_message_keeps_every_field() {
         "callback": "https://example.com/cb", "callerIP": "88.240.188.2", "label": "a", "labels": ["a", "b"],
         "flowControlKey": "k", "parallelism": 2, "rate": 10, "period": 60
     }));
-    assert_eq!(record.created_at, at(1_754_565_618_803));
-    assert_eq!(record.headers.get("content-type"), Some("application/json"));
+    assert_eq!(record.created_at, Some(at(1_754_565_618_803)));
+    assert_eq!(record.delivery.headers.get("content-type"), Some("application/json"));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_body_that_is_not_text_travels_as_base64() {
     let record: MessageRecord = round_trip(&json!({
         "messageId": "msg_1", "url": "https://example.com", "method": "POST", "header": {}, "bodyBase64": "/wA=", "maxRetries": 0, "createdAt": 1
     }));
-    assert_eq!(record.body.as_ref(), b"\xff\0");
+    assert_eq!(record.delivery.body.as_ref(), b"\xff\0");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_documented_dead_letter_keeps_every_field() {
         "responseHeader": {"Content-Type": ["text/plain"]}, "responseBody": "boom"
     }));
     assert_eq!(letter.response_body.as_ref(), b"boom");
-    assert_eq!(letter.message.body.as_ref(), b"{}");
+    assert_eq!(letter.message.delivery.body.as_ref(), b"{}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_log_entry_is_read_under_either_spelling_and_written_under_both() {
         "retryDelayExpr": "1000", "label": "a", "labels": ["a"]
     }))
     .unwrap();
-    assert_eq!(entry.body.as_ref(), br#"{"a":1}"#);
+    assert_eq!(entry.delivery.body.as_ref(), br#"{"a":1}"#);
     assert_eq!(entry.response_body.as_ref(), b"boom");
     let written = serde_json::to_value(&entry).unwrap();
     for (first, second) in [("responseHeader", "responseHeaders"), ("retryDelayExpr", "retryDelayExpression")]
@@ -289,5 +289,20 @@ fn the_address_of_a_publisher_is_read_under_either_spelling() {
         wire[spelling] = "1.2.3.4".into();
         let record: ScheduleRecord = serde_json::from_value(wire).unwrap();
         assert_eq!(record.caller_ip.as_deref(), Some("1.2.3.4"));
+    }
+}
+
+#[test]
+fn headers_are_the_same_whatever_the_case_and_the_order_of_their_names() {
+    let headers = |json: Value| serde_json::from_value::<Headers>(json).unwrap();
+    let some = headers(json!({"X-Trace": ["a", "b"], "Content-Type": "text/plain"}));
+    assert_eq!(some, headers(json!({"content-type": ["text/plain"], "x-trace": ["a", "b"]})));
+    for other in [
+        json!({"X-Trace": ["b", "a"], "Content-Type": "text/plain"}),
+        json!({"X-Trace": ["a", "b"], "Content-Type": "Text/Plain"}),
+        json!({"X-Trace": ["a", "b"]}),
+        json!({"X-Trace": ["a", "b"], "Content-Type": "text/plain", "X": "1"}),
+    ] {
+        assert_ne!(some, headers(other));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use qstash_types::DeliveryHeaders;
+use qstash_types::{DeliveryHeaders, MessageId};
 use serde::de::DeserializeOwned;
 
 use crate::{Claims, JsonError, Verified};
@@ -43,6 +43,12 @@ impl Delivery {
     /// The body is not JSON of that form.
     pub fn json<T: DeserializeOwned + 'static>(&self) -> Result<T, JsonError> {
         self.verified.json()
+    }
+
+    /// The id of the message, the same for all attempts to deliver it. **It is not covered by the signature**, as no header is: see
+    /// [`headers`](Self::headers). Header: `Upstash-Message-Id`.
+    pub fn message_id(&self) -> Option<&MessageId> {
+        self.headers.message_id.as_ref()
     }
 
     /// Message id, attempts, schedule, labels: the `Upstash-*` headers. **They are not covered by the signature**:

@@ -1,8 +1,8 @@
 //! Keys and verifiers from environment variables.
 
-use qstash_types::{Region, SigningKey};
+use qstash_types::{InvalidSigningKey, Region, SigningKey, UrlText};
 
-use crate::{BuildError, EnvError, KeySet, Verifier};
+use crate::{BuildError, EnvError, KeySet, Verifier, keys::Form};
 
 impl KeySet {
     /// Reads the keys from the environment of the process: see [`from_vars`](Self::from_vars).
@@ -26,7 +26,7 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// A variable that is missing, empty, or has white space around its key; the error names it.
+    /// A variable that is missing, empty, has white space or a line break in it, or quotes around its key; the error names it.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, EnvError> {
         let mut warnings = Vec::new();
         let known_regions: &[Region] = match var("QSTASH_REGION").map(|region| region.parse::<Region>()) {
@@ -57,6 +57,11 @@ impl KeySet {
         };
         let mut keys =
             regions.into_iter().fold(everyone, |set, (region, keys)| set.region(region, KeySet::new(keys)));
+        warnings.extend(keys.active().filter(|key| matches!(key.form, Form::Odd | Form::ApiToken)).map(
+            |key| {
+                format!("{} does not start with `sig_`, as signing keys do: is it another value?", key.label)
+            },
+        ));
         keys.warnings = warnings;
         Ok(keys)
     }
@@ -101,15 +106,16 @@ impl Verifier {
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, EnvError> {
         let mut builder = Verifier::builder(KeySet::from_vars(&var)?);
         if let Some(url) = var("QSTASH_RECEIVER_URL") {
-            let host = url.find("://").map_or(0, |scheme| scheme + "://".len());
-            let path = url[host..].find('/').map_or(url.len(), |path| host + path);
-            builder = builder.origin(&url[..path]);
-            if path < url.len() {
-                builder = builder.public_prefix(&url[path..]);
+            let prefix = Some(UrlText::new(&url).target).filter(|target| target.starts_with('/'));
+            builder = builder.origin(&url[..url.len() - prefix.map_or(0, str::len)]);
+            if let Some(prefix) = prefix {
+                builder = builder.public_prefix(prefix);
             }
         }
         builder.build().map_err(|error| match error {
-            BuildError::NoKeys | BuildError::PublishedKey { .. } => EnvError::Keys(error),
+            BuildError::NoKeys | BuildError::PublishedKey { .. } | BuildError::NoClock => {
+                EnvError::Build(error)
+            }
             _ => EnvError::ReceiverUrl(error),
         })
     }
@@ -148,11 +154,15 @@ impl Pair {
 }
 
 fn key(variable: String, value: String) -> Result<(String, SigningKey), EnvError> {
-    if value.trim() != value {
+    if value.contains(char::is_whitespace) {
         return Err(EnvError::WhiteSpace { variable });
+    }
+    if Form::of(&value) == Form::Quoted {
+        return Err(EnvError::Quoted { variable });
     }
     match SigningKey::new(value) {
         Ok(key) => Ok((variable, key)),
+        Err(InvalidSigningKey::LineBreak) => Err(EnvError::WhiteSpace { variable }),
         Err(_) => Err(EnvError::Empty { variable }),
     }
 }

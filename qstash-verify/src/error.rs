@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::MAX_TOKEN_LEN;
+use qstash_types::{Help, debug_as_text};
+
+use crate::{MAX_TOKEN_LEN, Outcome, outcome::UNEXPECTED_BODY};
 
 /// Why a request was refused: one variant per cause, with what a person needs to find it.
 ///
 /// `Display` is meant for logs. It may show URLs of the claims, so the response gets [`public_text`](Self::public_text)
-/// instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// instead. `Debug` is the same text.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// There is no `Upstash-Signature` header.
@@ -52,7 +54,7 @@ pub enum VerifyError {
         /// What it must be.
         wanted: &'static str,
     },
-    /// The token comes from somebody else than QStash.
+    /// The token was not issued by QStash.
     #[error("the token's issuer is not Upstash")]
     Issuer,
     /// The token is meant for a named audience, which no receiver of QStash is.
@@ -84,6 +86,12 @@ pub enum VerifyError {
         /// The limit.
         limit: usize,
     },
+    /// The body took longer to arrive than the verifier waits.
+    #[error("the body was not there {timeout:.0?} after its headers")]
+    BodyTooSlow {
+        /// How long the verifier waits.
+        timeout: Duration,
+    },
     /// The body is not the one that was signed.
     #[error("the body of {len} bytes is not the signed one, its digest differs")]
     BodyMismatch {
@@ -93,13 +101,37 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// The HTTP status of the refusal: 413 for a body that is too large, 403 for everything else.
+    /// The HTTP status of the refusal: 413 for a body that is too large, 408 for one that is too slow, 403 for everything
+    /// else.
     ///
-    /// Both make QStash try again, so that a mis-deployed key delays messages and loses none.
+    /// All make QStash try again, so that a mis-deployed key delays messages and loses none.
     pub fn status(&self) -> u16 {
         match self {
             Self::BodyTooLarge { .. } => 413,
+            Self::BodyTooSlow { .. } => 408,
             _ => 403,
+        }
+    }
+
+    /// Where to read on.
+    pub fn help(&self) -> Help {
+        match self {
+            Self::Missing => Help::NoSignature,
+            Self::Repeated
+            | Self::TooLong { .. }
+            | Self::Malformed { .. }
+            | Self::Algorithm
+            | Self::Claims { .. }
+            | Self::Claim { .. }
+            | Self::Issuer
+            | Self::Audience => Help::OddSignature,
+            Self::NoKeys => Help::RegionKeys,
+            Self::UnknownKey => Help::UnknownKey,
+            Self::Expired { .. } | Self::NotYetValid { .. } => Help::Clock,
+            Self::Destination { .. } => Help::OtherUrl,
+            Self::BodyTooLarge { .. } => Help::BodyLimit,
+            Self::BodyTooSlow { .. } => Help::BrokenBody,
+            Self::BodyMismatch { .. } => Help::AlteredBody,
         }
     }
 
@@ -108,6 +140,7 @@ impl VerifyError {
         match self {
             Self::Missing => "missing signature",
             Self::BodyTooLarge { .. } => "body too large",
+            Self::BodyTooSlow { .. } => "body too slow",
             _ => "invalid signature",
         }
     }
@@ -133,20 +166,27 @@ impl VerifyError {
             | Self::NotYetValid { .. }
             | Self::Destination { .. }
             | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow { .. }
             | Self::BodyMismatch { .. } => true,
         }
     }
 }
 
 /// A verifier cannot be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` is the same text as `Display`, with which a program ends when `main` returns the error.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The key set is empty.
-    #[error("no signing key was given")]
+    #[error("no signing key was given ({})", Help::SigningKeys)]
     NoKeys,
     /// A key is printed in QStash's public documentation, so anybody can sign with it.
-    #[error("the signing key `{label}` is one of the published development keys")]
+    #[error(
+        "the signing key `{label}` is one of the published development keys, with which anybody can sign: take the one of \
+         your account, or call `allow_published_dev_keys` where a development server is meant ({})",
+        Help::PublishedKeys
+    )]
     PublishedKey {
         /// The label of the key.
         label: String,
@@ -163,43 +203,70 @@ pub enum BuildError {
     /// The exact URL is empty.
     #[error("the exact URL is empty")]
     ExactUrl,
+    /// The platform has no clock, and none was set.
+    #[error("this platform has no clock: set one with `clock`")]
+    NoClock,
     /// The settings for the destination contradict each other.
     #[error("`exact_url` and `any_destination` exclude each other, `origin` and `public_prefix`")]
     Contradiction,
 }
 
 /// The environment does not make a verifier or a key set.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// `Debug` is the text of `Display` and of its cause, with which a program ends when `main` returns the error.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvError {
     /// A variable is not set.
-    #[error("{variable} is not set")]
+    #[error(
+        "{variable} is not set: take it from the console of QStash, or have it written into a file by \
+         `qstash-dev --env-file .env` for a local server ({})",
+        Help::SigningKeys
+    )]
     Missing {
         /// Its name.
         variable: String,
     },
     /// A variable is set, but empty or blank.
-    #[error("{variable} is empty")]
+    #[error(
+        "{variable} is set, but empty: take it from the console of QStash, or have it written into a file by \
+         `qstash-dev --env-file .env` for a local server ({})",
+        Help::SigningKeys
+    )]
     Empty {
         /// Its name.
         variable: String,
     },
-    /// A key has white space before or behind it, which is part of a key and hardly ever meant.
-    #[error("{variable} has white space around the key")]
+    /// A key has white space or a line break before, behind or in it.
+    #[error(
+        "{variable} has white space or a line break in it, which no key has: remove it ({})",
+        Help::SigningKeys
+    )]
     WhiteSpace {
         /// Its name.
         variable: String,
     },
+    /// A key is in quotes. Files of variables know none where Docker reads them.
+    #[error("{variable} is in quotes, which count as a part of the key: remove them ({})", Help::SigningKeys)]
+    Quoted {
+        /// Its name.
+        variable: String,
+    },
     /// `QSTASH_RECEIVER_URL` is not an origin with an optional prefix.
-    #[error("QSTASH_RECEIVER_URL cannot be used")]
+    #[error(
+        "QSTASH_RECEIVER_URL is not the URL of a receiver, such as https://api.example.com ({})",
+        Help::ReceiverUrl
+    )]
     ReceiverUrl(#[source] BuildError),
-    /// The keys cannot be used.
+    /// The keys cannot be used, or the platform has no clock.
     #[error(transparent)]
-    Keys(BuildError),
+    Build(BuildError),
 }
 
+debug_as_text!(VerifyError, BuildError, EnvError, JsonError);
+
 /// A verified body is not the JSON that the handler expects.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("the verified body does not have the expected form")]
 pub struct JsonError {
     pub(crate) source: serde_json::Error,
@@ -208,9 +275,17 @@ pub struct JsonError {
 
 impl JsonError {
     /// Whether QStash is to give up: see
-    /// [`VerifierBuilder::undecodable_is_permanent`](crate::VerifierBuilder::undecodable_is_permanent).
-    pub fn is_permanent(&self) -> bool {
-        self.undecodable == Undecodable::Permanent
+    /// [`VerifierBuilder::undecodable_is_non_retryable`](crate::VerifierBuilder::undecodable_is_non_retryable).
+    pub fn is_non_retryable(&self) -> bool {
+        self.undecodable == Undecodable::NonRetryable
+    }
+
+    /// What QStash is told.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.undecodable {
+            Undecodable::Retried => Outcome::undecodable(),
+            Undecodable::NonRetryable => Outcome::non_retryable(UNEXPECTED_BODY),
+        }
     }
 }
 
@@ -218,5 +293,5 @@ impl JsonError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undecodable {
     Retried,
-    Permanent,
+    NonRetryable,
 }

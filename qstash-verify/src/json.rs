@@ -9,10 +9,10 @@ use serde::de::IgnoredAny;
 ///
 /// Other members are skipped, whatever they hold: numbers beyond a double, and escapes that stand for no character.
 pub(crate) fn members<'a, const N: usize>(
-    document: &'a [u8],
+    document: &'a str,
     names: [&'static str; N],
 ) -> Option<[Option<Value<'a>>; N]> {
-    let mut reader = Reader { text: str::from_utf8(document).ok()?, at: 0 };
+    let mut reader = Reader { text: document, at: 0 };
     let mut values = [None; N];
     let mut others = Vec::new();
     let mut next = 0;
@@ -46,6 +46,8 @@ pub(crate) fn members<'a, const N: usize>(
 pub(crate) enum Value<'a> {
     /// A string without escapes, without its quotes.
     Text(&'a str),
+    /// A whole number that a double represents exactly. Times are such numbers.
+    Integer(f64),
     /// Anything, as it is written.
     Raw(&'a str),
 }
@@ -55,14 +57,16 @@ impl<'a> Value<'a> {
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Integer(_) => None,
             Self::Raw(raw) => serde_json::from_str(raw).ok().map(Cow::Owned),
         }
     }
 
-    /// The value as a number; one that a double cannot represent is none.
+    /// The value as a number, if a double can represent it.
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::Text(_) => None,
+            Self::Integer(integer) => Some(integer),
             // Every number of JSON is one of Rust, and no other value of JSON is.
             Self::Raw(raw) => raw.parse().ok().filter(|number: &f64| number.is_finite()),
         }
@@ -72,6 +76,7 @@ impl<'a> Value<'a> {
     pub(crate) fn is_empty(self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
+            Self::Integer(_) => false,
             Self::Raw(raw) => raw == "null" || serde_json::from_str::<[(); 0]>(raw).is_ok(),
         }
     }
@@ -84,7 +89,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The next byte that is no white space.
+    /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
         let rest = &self.text.as_bytes()[self.at..];
         self.at += rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -103,30 +108,63 @@ impl<'a> Reader<'a> {
     fn value(&mut self) -> Option<Value<'a>> {
         self.peek()?;
         let rest = &self.text[self.at..];
-        if let Some(text) = plain_text(rest) {
-            self.at += text.len() + 2;
-            return Some(Value::Text(text));
-        }
-        let len = integer_len(rest).or_else(|| any_len(rest))?;
-        self.at += len;
-        Some(Value::Raw(&rest[..len]))
+        let (value, behind) = if let Some((text, behind)) = plain_text(rest) {
+            (Value::Text(text), behind)
+        } else if let Some((integer, behind)) = plain_integer(rest) {
+            (Value::Integer(integer), behind)
+        } else {
+            let (raw, behind) = rest.split_at(any_len(rest)?);
+            (Value::Raw(raw), behind)
+        };
+        self.at += rest.len() - behind.len();
+        Some(value)
     }
 }
 
-/// The content of the string that the text starts with, if nothing in it is escaped.
-fn plain_text(text: &str) -> Option<&str> {
+/// The content of the string that the text starts with, if nothing in it is escaped, and what comes behind it.
+pub(crate) fn plain_text(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix('"')?;
-    let end = text.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
-    text[end..].starts_with('"').then(|| &text[..end])
+    let (plain, behind) = text.split_at(plain_len(text.as_bytes()));
+    Some((plain, behind.strip_prefix('"')?))
 }
 
-/// The length of the whole number without sign that the text starts with.
-fn integer_len(text: &str) -> Option<usize> {
-    let len = text.bytes().take_while(u8::is_ascii_digit).count();
-    let is_whole = matches!(text.as_bytes().get(len), Some(b',' | b'}'));
-    let has_leading_zero = len > 1 && text.starts_with('0');
-    (len > 0 && is_whole && !has_leading_zero).then_some(len)
+/// How many bytes come before the first quote, backslash or control character, or before the end.
+fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH_BITS: u64 = ONES << 7;
+
+    // Eight bytes at a time. A byte is below `n` if its subtraction borrows and its own high bit is clear; a borrow that goes on
+    // into the next byte can only mark bytes behind the first one that is marked rightly.
+    let below = |bytes: u64, n: u8| bytes.wrapping_sub(ONES * u64::from(n)) & !bytes & HIGH_BITS;
+    let equal = |bytes: u64, byte: u8| below(bytes ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let bytes = u64::from_le_bytes(*word);
+        let marked = equal(bytes, b'"') | equal(bytes, b'\\') | below(bytes, b' ');
+        if marked != 0 {
+            return index * 8 + marked.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | ..b' ');
+    words.len() * 8 + rest.iter().take_while(|byte| is_plain(byte)).count()
 }
+
+/// The whole number without sign that the text starts with, if it is a small member of an object, and what comes behind it.
+#[expect(clippy::cast_precision_loss, reason = "a small number loses none")]
+pub(crate) fn plain_integer(text: &str) -> Option<(f64, &str)> {
+    let (mut integer, mut len) = (0_i64, 0);
+    for digit in text.bytes().take_while(u8::is_ascii_digit) {
+        integer = integer.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+        len += 1;
+    }
+    let has_leading_zero = len > 1 && text.starts_with('0');
+    let is_small = (1..=MAX_DIGITS).contains(&len) && !has_leading_zero;
+    let behind = &text[len..];
+    (is_small && behind.starts_with([',', '}'])).then_some((integer as f64, behind))
+}
+
+/// A double represents every whole number of so many digits.
+const MAX_DIGITS: usize = 15;
 
 /// The length of the value that the text starts with.
 fn any_len(text: &str) -> Option<usize> {

@@ -2,13 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use hmac::{Hmac, KeyInit};
-use qstash_types::{Region, SigningKey, SigningKeys};
+use qstash_types::{PublishedAccount, Region, SigningKey, SigningKeys};
 
-use crate::{
-    BuildError, VerifyError,
-    token::{HmacSha256, Token},
-};
+use crate::{BuildError, VerifyError, hash::HmacKey, token::Token};
 
 /// Labelled signing keys, for all requests and for those of one region.
 ///
@@ -31,24 +27,26 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct KeySet {
-    pub(crate) everyone: Vec<Key>,
-    pub(crate) regions: Vec<(Region, Vec<Key>)>,
-    pub(crate) retired: Vec<Key>,
+    pub(crate) everyone: Vec<PreparedKey>,
+    pub(crate) regions: Vec<(Region, Vec<PreparedKey>)>,
+    pub(crate) retired: Vec<PreparedKey>,
     pub(crate) warnings: Vec<String>,
 }
 
 /// A key in the form that verifies fastest: HMAC with the key already hashed in.
 #[derive(Clone)]
-pub(crate) struct Key {
+pub(crate) struct PreparedKey {
     pub(crate) label: Arc<str>,
-    pub(crate) mac: HmacSha256,
+    pub(crate) mac: HmacKey,
     pub(crate) form: Form,
 }
 
-/// What the text of a key looks like, which is not there any more when somebody asks.
+/// What the text of a key looks like. Noted when the key is prepared, because the text is wiped then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Usual,
+    /// Not as QStash makes them, and good all the same.
+    Odd,
     /// Anybody can read it in the documentation.
     Published,
     /// Base64 of a JSON object, as the tokens of the API are.
@@ -80,7 +78,7 @@ impl KeySet {
     }
 
     /// The keys that may sign, whatever the region.
-    pub(crate) fn active(&self) -> impl Iterator<Item = &Key> {
+    pub(crate) fn active(&self) -> impl Iterator<Item = &PreparedKey> {
         self.everyone.iter().chain(self.regions.iter().flat_map(|(_, keys)| keys))
     }
 
@@ -89,7 +87,8 @@ impl KeySet {
         if self.active().next().is_none() {
             return Err(BuildError::NoKeys);
         }
-        let is_refused = |key: &&Key| key.form == Form::Published && published == PublishedKeys::Refused;
+        let is_refused =
+            |key: &&PreparedKey| key.form == Form::Published && published == PublishedKeys::Refused;
         match self.active().find(is_refused) {
             Some(key) => Err(BuildError::PublishedKey { label: key.label.as_ref().into() }),
             None => Ok(()),
@@ -131,9 +130,9 @@ impl fmt::Debug for KeySet {
     }
 }
 
-fn labelled<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) -> Vec<Key> {
+fn labelled<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) -> Vec<PreparedKey> {
     keys.into_iter()
-        .map(|(label, key)| Key {
+        .map(|(label, key)| PreparedKey {
             label: label.into().into(),
             mac: keyed(&key),
             form: Form::of(key.expose()),
@@ -143,27 +142,29 @@ fn labelled<L: Into<String>>(keys: impl IntoIterator<Item = (L, SigningKey)>) ->
 
 impl Form {
     pub(crate) fn of(key: &str) -> Self {
-        if PUBLISHED.contains(&key) {
+        if PublishedAccount::has_signing_key(key) {
             Self::Published
         } else if key.starts_with("eyJ") {
             Self::ApiToken
         } else if key.starts_with(['"', '\'']) {
             Self::Quoted
-        } else {
+        } else if key.starts_with("sig_") {
             Self::Usual
+        } else {
+            Self::Odd
         }
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for PreparedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.label.fmt(f)
     }
 }
 
 /// HMAC with the key hashed in.
-pub(crate) fn keyed(key: &SigningKey) -> HmacSha256 {
-    Hmac::new_from_slice(key.expose().as_bytes()).expect("HMAC takes keys of any length")
+pub(crate) fn keyed(key: &SigningKey) -> HmacKey {
+    HmacKey::new(key.expose().as_bytes())
 }
 
 /// What to do about keys that anybody can read in the documentation.
@@ -172,15 +173,3 @@ pub(crate) enum PublishedKeys {
     Refused,
     Allowed,
 }
-
-/// The signing keys of the development server's test users, as QStash's documentation prints them.
-pub(crate) const PUBLISHED: [&str; 8] = [
-    "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r",
-    "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs",
-    "sig_7GVPjvuwsfqF65iC8fSrs1dfYruM",
-    "sig_5NoELc3EFnZn4DVS5bDs2Nk4b7Ua",
-    "sig_6jWGaWRxHsw4vMSPJprXadyvrybF",
-    "sig_7qHbvhmahe5GwfePDiS5Lg3pi6Qx",
-    "sig_5T8FcSsynBjn9mMLBsXhpacRovJf",
-    "sig_7GFR4YaDshFcqsxWRZpRB161jguD",
-];

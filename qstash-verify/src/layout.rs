@@ -21,9 +21,10 @@ const LAYOUTS: [Layout; 4] = [
     Layout { after_colon: b" ", after_comma: b"", indent: Some(4) },
 ];
 
-/// A document that indentation makes longer than so many times, and longer than this, is none that anybody sends: it is
-/// nested without end, or no JSON.
+/// Respelling ends when a document has grown to so many times its length, because such a document is nested absurdly deep
+/// or is not JSON.
 const MAX_GROWTH: usize = 8;
+/// A document may grow to so many bytes in any case.
 const MAX_SMALL: usize = 64 * 1024;
 
 impl Layout {

@@ -45,9 +45,9 @@
 //! let mut unread = verifier.authenticate(&request, verifier.now())?; // the headers
 //! unread.content_length(content_length)?;                            // optional: a body that is too large
 //! for chunk in body {
-//!     unread.push(chunk)?;                                           // counted, hashed, kept
+//!     unread.push(chunk, verifier.now())?;                           // counted, hashed, kept
 //! }
-//! let verified = unread.finish()?;                                   // claims and body
+//! let verified = unread.finish(verifier.now())?;                     // claims and body
 //! # Ok(verified)
 //! # }
 //! ```
@@ -90,41 +90,61 @@
 //! a name twice and without critical parameters. `iss`, `sub`, `exp`, `nbf` and `body` are required. The MAC is compared
 //! in constant time, before any claim is looked at, so an expired token is reported as expired whichever key signed it.
 //!
+//! # Platforms
+//!
+//! Everything works in WebAssembly as well. `wasm32-unknown-unknown` has no clock, so a verifier needs
+//! [one](VerifierBuilder::clock) there: `Date.now()` in a browser's engine.
+//!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `adapter` | no | the module `adapter`: what every middleware does besides IO, for crates that support a framework |
+//! | `aws-lc-rs` | no | hashes with the assembly of AWS-LC in place of `sha2`, see below; needs a C compiler, and is not for WebAssembly |
+//! | `metrics` | no | `adapter`, and counters and durations of deliveries for the recorder of the crate `metrics` |
+//! | `otel` | no | `adapter`, and a span around the handling of each delivery, in the trace of its publisher |
 //! | `sign` | no | `Signer`, which makes tokens and requests, good ones and broken ones: for tests and for a local server |
 //!
-//! `jsonwebtoken` comes with `sign` only, and without a crypto backend: its backends are process-wide, and it panics
-//! when two crates of a program choose differently. HMAC and SHA-256 are those of `hmac` and `sha2`.
+//! HMAC and SHA-256 are those of `hmac` and `sha2`, pure Rust that uses the SHA extensions of the processor. Where it has none,
+//! `aws-lc-rs` pays for bodies of some kilobytes and more. On an AMD EPYC, the verification of a body of 1 MiB takes about
+//! 1.7 ms with either of them; with the extensions masked it takes about 3.1 ms with `sha2` and 2.1 ms with AWS-LC, whose
+//! lead is larger on processors of Intel. Nothing else changes: both pass the same tests, compare MACs in constant time,
+//! and wipe the prepared keys.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod base64url;
+#[cfg(feature = "adapter")]
+pub mod adapter;
+
 mod body;
 mod builder;
 mod claims;
+mod cooldown;
 mod delivery;
-mod destination;
 mod diagnose;
 mod env;
 mod error;
+mod expected_url;
+mod handler_error;
+mod hash;
 mod json;
 mod keys;
 mod layout;
 mod outcome;
-mod pace;
+mod readable;
 mod refresh;
-mod refusal;
+mod refusal_log;
 #[cfg(feature = "sign")]
 mod sign;
 mod target;
 mod token;
-mod url;
 mod verifier;
+
+use std::time::Duration;
 
 pub use body::{Unread, Verified};
 pub use builder::VerifierBuilder;
@@ -132,26 +152,32 @@ pub use claims::Claims;
 pub use delivery::Delivery;
 pub use diagnose::Diagnosis;
 pub use error::{BuildError, EnvError, JsonError, VerifyError};
+pub use handler_error::HandlerError;
 pub use keys::KeySet;
 pub use outcome::Outcome;
 pub use qstash_types::{
     Callback, CallbackParts, DeliveryHeaders, DlqId, EndpointName, FailureCallback, FieldError, FlowControl,
-    FlowControlKey, FlowLimits, Headers, InvalidCallback, InvalidId, InvalidSigningKey, Label, MessageId,
-    Region, RetryDelay, ScheduleId, SigningKey, SigningKeys, UrlGroupName,
+    FlowControlKey, FlowLimits, Headers, Help, InvalidCallback, InvalidId, InvalidSigningKey, Label,
+    MessageId, Region, RetryDelay, ScheduleId, SigningKey, SigningKeys, UrlGroupName,
 };
 pub use refresh::Refresh;
-pub use refusal::{LogLevel, RefusalLog};
+pub use refusal_log::{LogLevel, RefusalLog};
 pub use verifier::{Presented, Verifier};
 #[cfg(feature = "sign")]
 pub use {
     qstash_types::InvalidUrl,
-    sign::{Defect, Signer, Token},
+    sign::{Defect, Signer, TokenBuilder},
 };
 
 /// The longest body that is read unless the verifier is told otherwise: 32 MiB.
 ///
 /// A callback carries a response and the body of its source, up to 10 MB each, in base64.
 pub const DEFAULT_BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// How long a body may take to arrive unless the verifier is told otherwise: ten minutes.
+///
+/// That is longer than a token lives, so that a body that is on its way when the token ends may still arrive.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The longest token that is looked at: 64 KiB.
 ///

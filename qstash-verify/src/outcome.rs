@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use qstash_types::FieldError;
+use qstash_types::{HeaderName, header};
 
-use crate::JsonError;
+static NON_RETRYABLE_ERROR: HeaderName = header::NON_RETRYABLE_ERROR;
 
 /// What a handler tells QStash about a delivery.
 ///
@@ -12,8 +12,9 @@ use crate::JsonError;
 /// |---|---|---|
 /// | [`done`](Self::done) | 200 | is finished |
 /// | [`retry_after`](Self::retry_after) | 503, `Retry-After` | tries again at that time, if attempts are left |
-/// | [`permanent`](Self::permanent) | 489, `Upstash-NonRetryable-Error: true` | gives up: failure callback, dead letter queue |
-/// | [`unprocessable`](Self::unprocessable) | 422 | tries again by its own schedule, if attempts are left |
+/// | [`non_retryable`](Self::non_retryable) | 489, `Upstash-NonRetryable-Error: true` | gives up: failure callback, dead letter queue |
+///
+/// A [`HandlerError`](crate::HandlerError) is the outcome of a handler that failed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,13 +31,23 @@ pub struct Outcome(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Done,
-    RetryAfter { seconds: u64 },
-    Permanent { reason: String },
-    Unprocessable { reason: String },
+    RetryAfter {
+        seconds: u64,
+    },
+    NonRetryable {
+        reason: String,
+    },
+    /// A handler that failed. QStash keeps answers, so this one says no more than that.
+    Failed,
+    /// A delivery that the handler could not read.
+    Undecodable,
 }
 
 /// QStash ignores the header beyond this and falls back to its own schedule.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the answer says to a body that could not be read.
+pub(crate) const UNEXPECTED_BODY: &str = "unexpected body";
 
 impl Outcome {
     /// The message is handled.
@@ -52,13 +63,16 @@ impl Outcome {
 
     /// Never try again. Sends `Upstash-NonRetryable-Error`; the reason is the body of the response and ends up in the
     /// failure callback and the dead letter queue.
-    pub fn permanent(reason: impl Into<String>) -> Self {
-        Self(Kind::Permanent { reason: reason.into() })
+    pub fn non_retryable(reason: impl Into<String>) -> Self {
+        Self(Kind::NonRetryable { reason: reason.into() })
     }
 
-    /// The body is not what the handler expects. Tried again, since the next deployment may understand it.
-    pub fn unprocessable(reason: impl Into<String>) -> Self {
-        Self(Kind::Unprocessable { reason: reason.into() })
+    pub(crate) fn failed() -> Self {
+        Self(Kind::Failed)
+    }
+
+    pub(crate) fn undecodable() -> Self {
+        Self(Kind::Undecodable)
     }
 
     /// The HTTP status of the response.
@@ -66,8 +80,9 @@ impl Outcome {
         match self.0 {
             Kind::Done => 200,
             Kind::RetryAfter { .. } => 503,
-            Kind::Permanent { .. } => 489,
-            Kind::Unprocessable { .. } => 422,
+            Kind::NonRetryable { .. } => 489,
+            Kind::Failed => 500,
+            Kind::Undecodable => 422,
         }
     }
 
@@ -75,8 +90,8 @@ impl Outcome {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
         match self.0 {
             Kind::RetryAfter { seconds } => Some(("retry-after", seconds.to_string())),
-            Kind::Permanent { .. } => Some(("upstash-nonretryable-error", "true".to_owned())),
-            Kind::Done | Kind::Unprocessable { .. } => None,
+            Kind::NonRetryable { .. } => Some((NON_RETRYABLE_ERROR.as_str(), "true".to_owned())),
+            Kind::Done | Kind::Failed | Kind::Undecodable => None,
         }
         .into_iter()
     }
@@ -84,24 +99,10 @@ impl Outcome {
     /// The body of the response: the reason, or nothing.
     pub fn body(&self) -> &str {
         match &self.0 {
-            Kind::Permanent { reason } | Kind::Unprocessable { reason } => reason,
             Kind::Done | Kind::RetryAfter { .. } => "",
+            Kind::NonRetryable { reason } => reason,
+            Kind::Failed => "the handler failed",
+            Kind::Undecodable => UNEXPECTED_BODY,
         }
-    }
-}
-
-impl From<JsonError> for Outcome {
-    /// Makes `?` on a body of another form [`unprocessable`](Self::unprocessable), or
-    /// [`permanent`](Self::permanent) if [the verifier was told so](crate::VerifierBuilder::undecodable_is_permanent).
-    fn from(error: JsonError) -> Self {
-        let reason = format!("{error}: {}", error.source);
-        if error.is_permanent() { Self::permanent(reason) } else { Self::unprocessable(reason) }
-    }
-}
-
-impl From<FieldError> for Outcome {
-    /// Makes `?` on an undecodable field of a callback [`unprocessable`](Self::unprocessable).
-    fn from(error: FieldError) -> Self {
-        Self::unprocessable(error.to_string())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{future::Future, time::SystemTime};
 
-use crate::{BuildError, KeySet, Verifier, pace};
+use crate::{BuildError, KeySet, Verifier, cooldown};
 
-/// What became of a wish for fresh keys.
+/// The result of [`Verifier::refresh_keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
     /// The keys were fetched and are in place.
@@ -17,7 +17,7 @@ impl Verifier {
     /// Fetches keys and [replaces](Self::replace_keys) the set by them, at most once in an
     /// [interval](crate::VerifierBuilder::refresh_interval).
     ///
-    /// One rotation is no event, since a receiver knows the next key. After the second one it knows none: then a token
+    /// A receiver survives one rotation, since it knows the next key. After a second one it knows neither key: then a token
     /// is signed by an [unknown key](crate::VerifyError::UnknownKey), and this is the moment to ask `GET /v2/keys`. The
     /// future can be anything that yields keys; it needs no runtime of ours, and it is polled only if it is due.
     ///
@@ -89,7 +89,7 @@ impl Verifier {
         Keys: Into<KeySet>,
         Error: From<BuildError>,
     {
-        let is_due = pace::lock(&self.0.refreshes).is_due(now, self.0.refresh_interval);
+        let is_due = cooldown::lock(&self.0.refreshes).is_due(now, self.0.refresh_interval);
         if !is_due {
             return Ok(Refresh::NotDue);
         }

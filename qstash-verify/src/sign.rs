@@ -7,13 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use hmac::Mac;
-use jsonwebtoken::Algorithm;
-use qstash_types::{InvalidUrl, Method, SigningKey, Url, header};
+use qstash_types::{InvalidUrl, Method, SigningKey, Url, base64url, header};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::{base64url, keys, token::HmacSha256, url};
+use crate::{
+    hash::{HmacKey, sha256},
+    keys, readable,
+};
 
 /// Signs deliveries as QStash does. Needs the feature `sign`.
 ///
@@ -32,12 +32,12 @@ use crate::{base64url, keys, token::HmacSha256, url};
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A [`Token`] can be wrong in every way that matters, and [`request`](Self::request) makes the whole delivery. So a
+/// A [`TokenBuilder`] can be wrong in every way that matters, and [`request`](Self::request) makes the whole delivery. So a
 /// test of a service is a loop:
 ///
 /// ```
 /// # use std::time::SystemTime;
-/// # use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKey, Token, Verifier};
+/// # use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKey, TokenBuilder, Verifier};
 /// # let key = SigningKey::new("sig_test")?;
 /// # let verifier =
 /// #     Verifier::builder(KeySet::new([("test", key.clone())])).origin("https://api.example.com").build()?;
@@ -50,7 +50,7 @@ use crate::{base64url, keys, token::HmacSha256, url};
 /// #     }
 /// # };
 /// let signer = Signer::new(key);
-/// let delivery = Token::new("https://api.example.com/done", b"{}", SystemTime::now());
+/// let delivery = TokenBuilder::new("https://api.example.com/done", b"{}", SystemTime::now());
 ///
 /// assert_eq!(serve(signer.request(&delivery)?), 200);
 /// for defect in Defect::ALL {
@@ -59,7 +59,7 @@ use crate::{base64url, keys, token::HmacSha256, url};
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Signer(HmacSha256);
+pub struct Signer(HmacKey);
 
 /// The life of a token as QStash issues it, in seconds.
 const LIFETIME: u64 = 300;
@@ -73,18 +73,17 @@ impl Signer {
 
     /// Makes the value of the `Upstash-Signature` header for a request to this URL with this body.
     pub fn sign(&self, url: &str, body: &[u8], issued_at: SystemTime) -> String {
-        self.token(&Token::new(url, body, issued_at))
+        self.token(&TokenBuilder::new(url, body, issued_at))
     }
 
     /// Makes the value of the `Upstash-Signature` header from a description of the token.
-    pub fn token(&self, token: &Token<'_>) -> String {
-        static HEADER: LazyLock<String> =
-            LazyLock::new(|| segment(&Header { alg: Algorithm::HS256, typ: "JWT" }));
+    pub fn token(&self, token: &TokenBuilder<'_>) -> String {
+        static HEADER: LazyLock<String> = LazyLock::new(|| segment(&Header { alg: "HS256", typ: "JWT" }));
         let signed = [&**HEADER, &segment(&token.claims())].join(".");
-        let mut mac = self.0.clone().chain_update(&signed).finalize().into_bytes();
+        let mut mac = self.0.sign(signed.as_bytes());
         if token.defect == Some(Defect::Key) {
             // What another key would have made is as unpredictable as this.
-            mac = Sha256::digest(mac);
+            mac = sha256([&mac]);
         }
         [signed, base64url::encode(mac)].join(".")
     }
@@ -93,8 +92,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// The URL is none that a request can be made from.
-    pub fn request(&self, token: &Token<'_>) -> Result<http::Request<Bytes>, InvalidUrl> {
+    /// No request can be made from the URL.
+    pub fn request(&self, token: &TokenBuilder<'_>) -> Result<http::Request<Bytes>, InvalidUrl> {
         let url = Url::new(token.url)?;
         let request = http::Request::builder()
             .method(Method::POST)
@@ -114,7 +113,7 @@ impl fmt::Debug for Signer {
 
 /// What a token is to say.
 #[derive(Clone)]
-pub struct Token<'a> {
+pub struct TokenBuilder<'a> {
     url: &'a str,
     body: &'a [u8],
     issued_at: SystemTime,
@@ -146,7 +145,7 @@ impl Defect {
         [Defect::Expired, Defect::NotYetValid, Defect::Key, Defect::Url, Defect::Body];
 }
 
-impl<'a> Token<'a> {
+impl<'a> TokenBuilder<'a> {
     /// Describes the token of a request to this URL with this body, good for five minutes from its issue.
     pub fn new(url: &'a str, body: &'a [u8], issued_at: SystemTime) -> Self {
         let not_before = SystemTime::UNIX_EPOCH;
@@ -173,11 +172,11 @@ impl<'a> Token<'a> {
         Self { defect: Some(defect), ..self }
     }
 
-    fn claims(&self) -> Claims<'_> {
+    fn claims(&self) -> TokenClaims<'_> {
         let iat = unix_seconds(self.issued_at);
         let body = base64url::encode(match self.defect {
-            Some(Defect::Body) => Sha256::new().chain_update(self.body).chain_update("altered").finalize(),
-            _ => Sha256::digest(self.body),
+            Some(Defect::Body) => sha256([self.body, b"altered"]),
+            _ => sha256([self.body]),
         });
         let jti = self.id.map_or_else(|| derived_id(self.url, iat, &body), ToOwned::to_owned);
         let usual_end = iat.saturating_add(LIFETIME);
@@ -188,15 +187,15 @@ impl<'a> Token<'a> {
         };
         let sub =
             if self.defect == Some(Defect::Url) { "https://elsewhere.invalid/elsewhere" } else { self.url };
-        Claims { iss: "Upstash", sub, exp, nbf, iat, jti, body }
+        TokenClaims { iss: "Upstash", sub, exp, nbf, iat, jti, body }
     }
 }
 
-impl fmt::Debug for Token<'_> {
+impl fmt::Debug for TokenBuilder<'_> {
     /// Leaves out body, and what may be a secret in the URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token")
-            .field("url", &url::readable(self.url))
+        f.debug_struct("TokenBuilder")
+            .field("url", &readable::url(self.url))
             .field("issued_at", &self.issued_at)
             .field("id", &self.id)
             .field("defect", &self.defect)
@@ -213,20 +212,20 @@ fn unix_seconds(time: SystemTime) -> u64 {
 }
 
 fn derived_id(url: &str, iat: u64, body: &str) -> String {
-    let digest = Sha256::digest(format!("{iat} {body} {url}"));
+    let digest = sha256([format!("{iat} {body} {url}").as_bytes()]);
     format!("jwt_{}", base64url::encode(&digest[..21]))
 }
 
 /// In the order in which QStash writes it.
 #[derive(Serialize)]
 struct Header {
-    alg: Algorithm,
+    alg: &'static str,
     typ: &'static str,
 }
 
 /// In the order in which QStash writes them.
 #[derive(Serialize)]
-struct Claims<'a> {
+struct TokenClaims<'a> {
     iss: &'static str,
     sub: &'a str,
     exp: u64,

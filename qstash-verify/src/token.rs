@@ -1,15 +1,12 @@
 //! The compact token: three segments, one algorithm, one MAC.
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use qstash_types::base64url;
 
 use crate::{
-    MAX_TOKEN_LEN, VerifyError, base64url,
+    MAX_TOKEN_LEN, VerifyError,
+    hash::HmacKey,
     json::{self, Value},
 };
-
-/// What signs a token: HMAC with the key hashed in, ready to be cloned for each of them.
-pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// A well-formed token whose header asks for HS256. Nothing says yet who signed it.
 pub(crate) struct Token<'a> {
@@ -17,7 +14,7 @@ pub(crate) struct Token<'a> {
     signed: &'a [u8],
     /// The claims, still encoded, and of no value before [`is_signed_with`](Self::is_signed_with).
     pub(crate) claims: &'a [u8],
-    mac: [u8; 32],
+    pub(crate) mac: [u8; 32],
 }
 
 /// `{"alg":"HS256","typ":"JWT"}` and the dot: what QStash sends, which therefore need not be decoded each time.
@@ -32,7 +29,7 @@ impl<'a> Token<'a> {
         let Some((signed, [b'.', mac @ ..])) = token.split_last_chunk::<44>() else {
             return Err(malformed("it does not end in a signature of 32 bytes"));
         };
-        // A dot too many is left in the claims, where it is no base64url.
+        // A surplus dot becomes a part of the claims, which are then not base64url.
         let claims = if let Some(claims) = signed.strip_prefix(USUAL_HEADER) {
             claims
         } else {
@@ -46,16 +43,16 @@ impl<'a> Token<'a> {
     }
 
     /// Whether the key made the MAC; compared in constant time.
-    pub(crate) fn is_signed_with(&self, key: &HmacSha256) -> bool {
-        let mut mac = key.clone();
-        mac.update(self.signed);
-        mac.verify_slice(&self.mac).is_ok()
+    pub(crate) fn is_signed_with(&self, key: &HmacKey) -> bool {
+        key.verify(self.signed, &self.mac)
     }
 }
 
 fn check_header(segment: &[u8]) -> Result<(), VerifyError> {
     let header = base64url::decode(segment).ok_or(malformed("its header is not base64url"))?;
-    let [alg, typ, crit] = json::members(&header, ["alg", "typ", "crit"])
+    let [alg, typ, crit] = str::from_utf8(&header)
+        .ok()
+        .and_then(|header| json::members(header, ["alg", "typ", "crit"]))
         .ok_or(malformed("its header is not one JSON object with unique members"))?;
     if alg.and_then(Value::text).as_deref() != Some("HS256") {
         return Err(VerifyError::Algorithm);
@@ -63,7 +60,7 @@ fn check_header(segment: &[u8]) -> Result<(), VerifyError> {
     if typ.is_some_and(|typ| !typ.text().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
         return Err(malformed("its type is not JWT"));
     }
-    // Critical parameters must be understood, and none is.
+    // A critical parameter must be understood, and this reader understands none.
     if crit.is_some() {
         return Err(malformed("its header has critical parameters"));
     }

@@ -9,38 +9,54 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    BuildError, Claims, DEFAULT_BODY_LIMIT, KeySet, Unread, Verified, VerifierBuilder, VerifyError,
-    destination::Destination, error::Undecodable, keys::PublishedKeys, pace::Pace, token::Token,
+    BuildError, Claims, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, KeySet, Unread, Verified, VerifierBuilder,
+    VerifyError,
+    body::{BodyTerms, TokenUse},
+    cooldown::Cooldown,
+    error::Undecodable,
+    expected_url::ExpectedUrl,
+    keys::PublishedKeys,
+    token::Token,
 };
 
 /// Says whether a request comes from QStash. Cheap to clone; all clones share their keys.
 ///
 /// See the [crate documentation](crate) for an example.
 #[derive(Clone, Debug)]
-pub struct Verifier(pub(crate) Arc<Settings>);
+pub struct Verifier(pub(crate) Arc<Config>);
 
-pub(crate) struct Settings {
+pub(crate) struct Config {
     keys: RwLock<KeySet>,
     pub(crate) published_keys: PublishedKeys,
-    pub(crate) destination: Destination,
+    pub(crate) expected_url: ExpectedUrl,
     pub(crate) tolerance: Duration,
     pub(crate) body_limit: usize,
+    pub(crate) body_timeout: Duration,
     pub(crate) undecodable: Undecodable,
-    pub(crate) clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    pub(crate) clock: Option<Clock>,
     pub(crate) refresh_interval: Duration,
-    pub(crate) refreshes: Mutex<Pace>,
+    pub(crate) refreshes: Mutex<Cooldown>,
 }
 
-impl Settings {
+pub(crate) type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// The clock of the system, if it has one: that of `wasm32-unknown-unknown` panics when it is asked.
+fn system_clock() -> Option<Clock> {
+    let has_clock = !cfg!(all(target_family = "wasm", target_os = "unknown"));
+    has_clock.then(|| -> Clock { Box::new(SystemTime::now) })
+}
+
+impl Config {
     pub(crate) fn new(keys: KeySet) -> Self {
         Self {
             keys: RwLock::new(keys),
             published_keys: PublishedKeys::Refused,
-            destination: Destination::default(),
+            expected_url: ExpectedUrl::default(),
             tolerance: Duration::from_secs(5),
             body_limit: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
             undecodable: Undecodable::Retried,
-            clock: Box::new(SystemTime::now),
+            clock: system_clock(),
             refresh_interval: Duration::from_secs(60),
             refreshes: Mutex::default(),
         }
@@ -52,14 +68,15 @@ impl Settings {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
+        f.debug_struct("Config")
             .field("keys", &*self.keys())
             .field("published_keys", &self.published_keys)
-            .field("destination", &self.destination)
+            .field("expected_url", &self.expected_url)
             .field("tolerance", &self.tolerance)
             .field("body_limit", &self.body_limit)
+            .field("body_timeout", &self.body_timeout)
             .field("undecodable", &self.undecodable)
             .field("refresh_interval", &self.refresh_interval)
             .finish_non_exhaustive()
@@ -72,9 +89,12 @@ impl Verifier {
         VerifierBuilder::new(keys.into())
     }
 
-    pub(crate) fn new(settings: Settings) -> Result<Self, BuildError> {
-        settings.keys().check(settings.published_keys)?;
-        Ok(Self(Arc::new(settings)))
+    pub(crate) fn new(config: Config) -> Result<Self, BuildError> {
+        config.keys().check(config.published_keys)?;
+        if config.clock.is_none() {
+            return Err(BuildError::NoClock);
+        }
+        Ok(Self(Arc::new(config)))
     }
 
     /// Looks at what a request presents in its headers; the body may still be on its way.
@@ -87,8 +107,15 @@ impl Verifier {
         let key = self.0.keys().signer(&token, request.region)?;
         let claims = Claims::read(token.claims)?;
         claims.check_time(now, self.0.tolerance)?;
-        self.0.destination.check(claims.subject(), request.path_and_query)?;
-        Ok(Unread::new(claims, key, self.0.body_limit, self.0.undecodable))
+        self.0.expected_url.check(claims.subject(), request.path_and_query)?;
+        let token = TokenUse { mac: token.mac, tolerance: self.0.tolerance };
+        let terms = BodyTerms {
+            limit: self.0.body_limit,
+            timeout: self.0.body_timeout,
+            deadline: now.checked_add(self.0.body_timeout),
+            undecodable: self.0.undecodable,
+        };
+        Ok(Unread::new(claims, key, token, terms))
     }
 
     /// Looks at a whole request: [`authenticate`](Self::authenticate), then the body in one piece.
@@ -103,8 +130,8 @@ impl Verifier {
         now: SystemTime,
     ) -> Result<Verified, VerifyError> {
         let mut unread = self.authenticate(request, now)?;
-        unread.push(body.into())?;
-        unread.finish()
+        unread.push(body.into(), now)?;
+        unread.finish(now)
     }
 
     /// Takes other keys from now on, in all clones. Requests that are being read are not disturbed.
@@ -122,7 +149,7 @@ impl Verifier {
 
     /// The time on the verifier's clock.
     pub fn now(&self) -> SystemTime {
-        (self.0.clock)()
+        self.0.clock.as_ref().expect("nothing is built without a clock")()
     }
 
     /// The longest body that is read, in bytes.
@@ -134,7 +161,7 @@ impl Verifier {
     ///
     /// A middleware that meets `false` should say once in the log that an origin is missing.
     pub fn checks_origin(&self) -> bool {
-        self.0.destination.has_origin()
+        self.0.expected_url.has_origin()
     }
 
     /// What a person should know about the key set, one sentence each: see [`KeySet::warnings`].

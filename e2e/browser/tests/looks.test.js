@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeBrowser, keep, open, row, setUp } from "./stage.js";
+import { closeBrowser, keep, keepSmall, open, row, setUp } from "./stage.js";
 
 after(closeBrowser);
 
@@ -37,7 +37,9 @@ async function many({ url }, server) {
     },
     body: `{"number":${number}}`,
   });
-  await server.batch(Array.from({ length: 200 }, (_, number) => item(number)));
+  for (let first = 0; first < 1000; first += 250) {
+    await server.batch(Array.from({ length: 250 }, (_, number) => item(first + number)));
+  }
 }
 
 async function fits(page) {
@@ -82,6 +84,27 @@ for (const [look, options] of Object.entries(LOOKS)) {
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const brightness = /\d+/.exec(background)[0];
     assert.equal(brightness > 128, options.colorScheme === "light", background);
+  });
+}
+
+// The pictures of the README, to be copied into docs/.
+for (const colorScheme of ["light", "dark"]) {
+  test(`a message that needed three attempts makes a picture: ${colorScheme}`, async (t) => {
+    const { server, destination, context, page } = await setUp(t, { colorScheme, viewport: { width: 1280, height: 484 }, deviceScaleFactor: 1.5 });
+    await server.publish(`${destination.url}/reports/monthly`, { "upstash-delay": "9d", "upstash-label": "reports" });
+    await server.publish(`${destination.url}/500/import`, { "upstash-retries": "1" });
+    destination.answers.set("render", { status: 503, headers: { "retry-after": "5" }, body: "busy" });
+    const callback = { "upstash-callback": `${destination.url}/rendered`, "upstash-retries": "3", "upstash-forward-x-tenant": "42" };
+    const id = await server.publish(`${destination.url}/render`, callback, '{"page":1}');
+    await server.call("POST", "/dev/clock", { body: '{"advance": "8s"}' });
+    destination.answers.set("render", { status: 200, body: "page 1 is ready" });
+    await server.call("POST", "/dev/clock", { body: '{"advance": "1d"}' });
+    await server.publish(`${destination.url}/503/refund`);
+    await open(page, server, `#/messages/${id}`);
+    await row(page, "/503").getByText(/Retry in/).waitFor();
+    await page.getByRole("list", { name: "Timeline" }).getByRole("listitem").nth(4).waitFor();
+    await keepSmall(context, page, `page-${colorScheme}`);
+    await fits(page);
   });
 }
 

@@ -77,6 +77,9 @@ test("a dead letter is retried from its message", async (t) => {
   const detail = page.getByLabel("Message", { exact: true });
   await detail.getByText(another).waitFor();
   await detail.getByText("No attempt is left").waitFor();
+  // Both know each other.
+  await detail.getByRole("link", { name: id }).click();
+  await detail.getByRole("link", { name: another }).waitFor();
   const dead = (await server.call("GET", "/v2/dlq")).messages;
   assert.deepEqual(dead.map((letter) => letter.messageId), [another]);
 });

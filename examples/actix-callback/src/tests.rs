@@ -7,7 +7,7 @@ use actix_web::{
 };
 use qstash_actix::{
     KeySet, SigningKey, Verifier, VerifySignature,
-    testing::{Signer, Token, delivery},
+    testing::{Signer, TokenBuilder, delivery},
 };
 
 const ORIGIN: &str = "https://api.example.com";
@@ -19,7 +19,7 @@ const FAILURE: &str =
 async fn post(path: &str, signed_url: &str, body: &'static str) -> StatusCode {
     let key = SigningKey::new("sig_test").unwrap();
     let verifier = Verifier::builder(KeySet::new([("test", key.clone())])).origin(ORIGIN).build().unwrap();
-    let token = Token::new(signed_url, body.as_bytes(), SystemTime::now());
+    let token = TokenBuilder::new(signed_url, body.as_bytes(), SystemTime::now());
     let request = delivery(&Signer::new(key), &token).unwrap().uri(path).to_request();
     let app = App::new().configure(super::routes).wrap(VerifySignature::new(verifier));
     call_service(&init_service(app).await, request).await.status()

@@ -10,30 +10,51 @@
 //! | `QSTASH_RECEIVER_URL` | where QStash finds this server: `https://api.example.com`, `http://127.0.0.1:3000` |
 //! | `ADDR` | where this server listens, `127.0.0.1:3000` if not set |
 //!
-//! `example-publish` publishes a message that is reported here:
+//! `example-publish` publishes a message that is delivered and reported here:
 //!
 //! ```text
-//! cargo run -p example-publish -- https://jobs.example.com/render $QSTASH_RECEIVER_URL
+//! cargo run -p example-publish -- $QSTASH_RECEIVER_URL/render $QSTASH_RECEIVER_URL
 //! ```
 
-#![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to the person who runs it")]
 
-use std::{env, error::Error};
+use std::{env, error::Error, process::ExitCode};
 
 use axum::{Router, routing::post};
-use qstash_axum::{Callback, Delivery, FailureCallback, Outcome, Signed, Verifier, VerifySignature};
+use qstash_axum::{
+    Callback, Delivery, FailureCallback, HandlerError, Outcome, Signed, Verifier, VerifySignature,
+};
 use tokio::net::TcpListener;
 
+/// Without hosted QStash, the local server makes the variables.
+const VARIABLES: &str = "\
+cargo run -p qstash-cli -- --env-file .env    # in another terminal
+set -a; . ./.env; set +a
+export QSTASH_RECEIVER_URL=http://127.0.0.1:3000";
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init(); // refusals are logged, with their reasons
 
-    let verifier = Verifier::from_env()?;
+    let verifier = Verifier::from_env().map_err(|error| format!("{error:?}\n\n{VARIABLES}"))?; // with its cause
     if !verifier.checks_origin() {
-        return Err("QSTASH_RECEIVER_URL is not set; it is this server's URL, as QStash calls it".into());
+        return Err(
+            format!("QSTASH_RECEIVER_URL is not set; QStash calls this server by it\n\n{VARIABLES}").into()
+        );
     }
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(addr).await?;
+    let listener =
+        TcpListener::bind(&addr).await.map_err(|error| format!("ADDR={addr}: {error}; set another ADDR"))?;
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app(verifier)).await?;
     Ok(())
@@ -41,13 +62,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 fn app(verifier: Verifier) -> Router {
     Router::new()
+        .route("/render", post(render))
         .route("/callback", post(callback))
         .route("/failure-callback", post(failure_callback))
         .layer(VerifySignature::new(verifier))
 }
 
+/// The work. Its answer comes back as a callback.
+async fn render(delivery: Delivery) -> String {
+    format!("rendered {} bytes", delivery.body().len())
+}
+
 /// Arrives after every attempt, so a failed one is not the end yet.
-async fn callback(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+async fn callback(Signed(callback): Signed<Callback>) -> Result<Outcome, HandlerError> {
     let id = callback.source_message_id()?;
     if callback.is_success() {
         println!("{id} is done: {:?}", callback.text()?);
@@ -61,7 +88,7 @@ async fn callback(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome
 async fn failure_callback(
     Signed(failure): Signed<FailureCallback>,
     delivery: Delivery,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     let id = failure.callback().source_message_id()?;
     println!("{id} has failed, as {} reports", delivery.claims().subject());
     if let Some(dlq_id) = failure.dlq_id() {

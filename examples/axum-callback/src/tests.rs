@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use qstash_axum::{
     KeySet, SigningKey, Verifier,
-    testing::{Signer, Token, delivery},
+    testing::{Signer, TokenBuilder, delivery},
 };
 use tower::ServiceExt;
 
@@ -16,7 +16,7 @@ const FAILURE: &str =
 async fn post(path: &str, signed_url: &str, body: &'static str) -> StatusCode {
     let key = SigningKey::new("sig_test").unwrap();
     let verifier = Verifier::builder(KeySet::new([("test", key.clone())])).origin(ORIGIN).build().unwrap();
-    let token = Token::new(signed_url, body.as_bytes(), SystemTime::now());
+    let token = TokenBuilder::new(signed_url, body.as_bytes(), SystemTime::now());
     let mut request = delivery(&Signer::new(key), &token).unwrap();
     *request.uri_mut() = path.parse().unwrap();
     super::app(verifier).oneshot(request).await.unwrap().status()

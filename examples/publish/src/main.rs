@@ -12,9 +12,9 @@
 //! | `QSTASH_TOKEN` | from the console of QStash, or as `qstash-dev` prints it |
 //! | `QSTASH_URL` | as `qstash-dev` prints it; without it the message goes to hosted QStash |
 
-#![expect(clippy::print_stdout, reason = "an example talks to the person who runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to the person who runs it")]
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error, process::ExitCode, time::Duration};
 
 use qstash_client::{CallbackTarget, Client, Message};
 use serde::Serialize;
@@ -26,14 +26,33 @@ struct Job {
     pages: u32,
 }
 
+const USAGE: &str = "usage: example-publish URL-OF-THE-WORK URL-OF-THE-APPLICATION";
+
+/// Without hosted QStash, the local server makes the variables.
+const VARIABLES: &str = "\
+cargo run -p qstash-cli -- --env-file .env    # in another terminal
+set -a; . ./.env; set +a";
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let (Some(worker), Some(application)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: example-publish URL-OF-THE-WORK URL-OF-THE-APPLICATION".into());
+        return Err(USAGE.into());
     };
-    let client = Client::from_env()?;
-    let published = client.publish(message(&worker, &application)).await?;
+    let client = Client::from_env().map_err(|error| format!("{error:?}\n\n{VARIABLES}"))?;
+    // `Debug` is the text with its causes.
+    let published =
+        client.publish(message(&worker, &application)).await.map_err(|error| format!("{error:?}"))?;
     println!("{} is on its way to {worker}", published.message_id());
     Ok(())
 }

@@ -13,7 +13,7 @@ async fn a_message_that_fails_is_reported_after_every_attempt_and_once_at_the_en
     // Nobody listens there.
     let published = client.publish(message("http://127.0.0.1:1/render", "http://127.0.0.1:1")).await.unwrap();
     let waiting = client.message(published.message_id()).get().await.unwrap();
-    assert_eq!(waiting.body, r#"{"document":"annual report","pages":42}"#);
+    assert_eq!(waiting.delivery.body, r#"{"document":"annual report","pages":42}"#);
     qstash.advance(Duration::from_secs(24 * 3600)).await;
 
     let dead = qstash.dead_letters().await;

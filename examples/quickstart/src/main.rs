@@ -13,7 +13,9 @@
 use std::{error::Error, process::ExitCode, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
-use qstash_axum::{Callback, Delivery, FailureCallback, Outcome, Signed, Verifier, VerifySignature};
+use qstash_axum::{
+    Callback, Delivery, FailureCallback, HandlerError, Outcome, Signed, Verifier, VerifySignature,
+};
 use qstash_client::{Client, Message};
 use qstash_dev::DevServer;
 use serde::{Deserialize, Serialize};
@@ -66,21 +68,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::new(qstash.url(), qstash.token())?;
     let job = Job { document: "annual report".into() };
 
-    let published = client
-        .publish(Message::to(format!("{origin}/render")).json(&job).callback(format!("{origin}/render/done")))
-        .await?;
-    println!("published  {} to /render, with a callback", published.message_id());
+    // Each line is printed before what it announces happens, which is quick.
+    println!("publish    to /render, with a callback");
+    let message =
+        Message::to(format!("{origin}/render")).json(&job).callback(format!("{origin}/render/done"));
+    client.publish(message).await?;
     qstash.settled().await;
 
-    let published = client
-        .publish(
-            Message::to(format!("{origin}/broken"))
-                .json(&job)
-                .retries(1)
-                .failure_callback(format!("{origin}/render/failed")),
-        )
-        .await?;
-    println!("published  {} to /broken, with one retry and a failure callback", published.message_id());
+    println!("publish    to /broken, with one retry and a failure callback");
+    let message = Message::to(format!("{origin}/broken"))
+        .json(&job)
+        .retries(1)
+        .failure_callback(format!("{origin}/render/failed"));
+    client.publish(message).await?;
     // The retry is due in about twelve seconds; the server's clock moves, ours does not.
     qstash.advance(Duration::from_secs(60)).await;
 
@@ -113,7 +113,7 @@ async fn broken(delivery: Delivery) -> (StatusCode, &'static str) {
 async fn done(
     State(reports): State<Reports>,
     Signed(callback): Signed<Callback>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     if callback.is_success() {
         let answer: Value = callback.json()?;
         println!("callback   {} answered {answer}", callback.source_message_id()?);
@@ -125,7 +125,7 @@ async fn done(
 async fn failed(
     State(reports): State<Reports>,
     Signed(failure): Signed<FailureCallback>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Outcome, HandlerError> {
     let last = failure.callback();
     println!(
         "failure    {} answered {} {:?} for the last time; dead letter {}",

@@ -10,14 +10,14 @@ use actix_web::{
 };
 use futures_core::Stream;
 use qstash_actix::{Delivery, Signed};
+use testkit::{
+    bodies::{self, GZIP, MIB},
+    signing::signature,
+};
 
 use crate::{
     receiver::{Answer, delivery, request, send, serve},
     scripted_body::ScriptedBody,
-    shared::{
-        bodies::{self, GZIP, MIB},
-        signing::signature,
-    },
 };
 
 /// Answers with what the handler saw.

@@ -12,11 +12,9 @@ use actix_web::{
     web,
 };
 use qstash_actix::{VerifyError, VerifySignature};
+use testkit::destinations::{Call, check_settings, check_spellings};
 
-use crate::{
-    receiver::{request, send},
-    shared::destinations::{Call, check_settings, check_spellings},
-};
+use crate::receiver::{request, send};
 
 async fn handled() -> &'static str {
     ""

@@ -9,14 +9,12 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use qstash_actix::VerifyError;
-
-use crate::{
-    receiver::{delivery, middleware, request, send, serve, unsigned},
-    shared::{
-        log,
-        signing::{KEY, now, sign, signature},
-    },
+use testkit::{
+    log,
+    signing::{KEY, now, sign, signature},
 };
+
+use crate::receiver::{delivery, middleware, request, send, serve, unsigned};
 
 async fn ok() -> &'static str {
     "handled"

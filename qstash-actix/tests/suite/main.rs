@@ -7,11 +7,13 @@ mod common_traits;
 mod destinations;
 mod extractors;
 mod layers;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 mod outcomes;
 mod receiver;
 mod refusals;
 mod scripted_body;
-#[path = "../../../qstash-axum/tests/suite/shared/mod.rs"]
-mod shared;
 mod vectors;
 mod wire;

@@ -9,9 +9,8 @@ use actix_web::{
     test::{TestRequest, call_service, init_service, read_body},
     web::{Bytes, ServiceConfig},
 };
-use qstash_actix::{Rejection, VerifyError, VerifySignature};
-
-use crate::shared::signing::{signature, verifier};
+use qstash_actix::{Refusal, Rejection, VerifyError, VerifySignature};
+use testkit::signing::{signature, verifier};
 
 pub(crate) fn middleware() -> VerifySignature {
     VerifySignature::new(verifier().build().unwrap())
@@ -59,7 +58,7 @@ impl Answer {
     /// The verifier's reason for a refusal.
     pub(crate) fn reason(&self) -> Option<&VerifyError> {
         match &self.rejection {
-            Some(Rejection::Unverified(error)) => Some(error),
+            Some(Rejection(Refusal::Unverified(error))) => Some(error),
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ pub(crate) struct ScriptedBody {
     chunks: Box<dyn Iterator<Item = Result<Bytes, PayloadError>>>,
     polls: Polls,
     is_hesitant: bool,
+    is_endless: bool,
 }
 
 /// How often a payload was asked for a chunk.
@@ -29,7 +30,7 @@ impl Polls {
 
 impl ScriptedBody {
     fn new(chunks: impl Iterator<Item = Result<Bytes, PayloadError>> + 'static) -> Self {
-        Self { chunks: Box::new(chunks), polls: Polls::default(), is_hesitant: false }
+        Self { chunks: Box::new(chunks), polls: Polls::default(), is_hesitant: false, is_endless: false }
     }
 
     /// These chunks.
@@ -61,6 +62,11 @@ impl ScriptedBody {
         Self { is_hesitant: true, ..self }
     }
 
+    /// Has nothing more at its end, and does not end.
+    pub(crate) fn then_nothing(self) -> Self {
+        Self { is_endless: true, ..self }
+    }
+
     pub(crate) fn polls(&self) -> Polls {
         self.polls.clone()
     }
@@ -82,6 +88,9 @@ impl Stream for ScriptedBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(self.chunks.next())
+        match self.chunks.next() {
+            None if self.is_endless => Poll::Pending,
+            next => Poll::Ready(next),
+        }
     }
 }

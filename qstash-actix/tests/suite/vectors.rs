@@ -7,14 +7,12 @@ use actix_web::{
     web,
 };
 use qstash_actix::{Callback, Delivery, Signed, VerifySignature};
-
-use crate::{
-    receiver::{delivery, send, serve, serve_behind, unsigned},
-    shared::{
-        callback_vector,
-        vector::{self, Vector, Verdict},
-    },
+use testkit::{
+    callback_vector,
+    delivery_vector::{self, Vector, Verdict},
 };
+
+use crate::receiver::{delivery, send, serve, serve_behind, unsigned};
 
 async fn verdict(vector: &Vector) -> Verdict {
     let Ok(verifier) = vector.verifier() else { return Verdict::Reject };
@@ -43,7 +41,7 @@ async fn verdict(vector: &Vector) -> Verdict {
 #[actix_web::test]
 async fn every_vector_gets_its_verdict() {
     let mut wrong = Vec::new();
-    for vector in vector::all() {
+    for vector in delivery_vector::requests() {
         let verdict = verdict(&vector).await;
         if vector.required().is_some_and(|required| required != verdict) {
             wrong.push(vector.name);

@@ -8,15 +8,13 @@ use actix_web::{
 };
 use bytes::Bytes;
 use qstash_actix::Delivery;
-
-use crate::{
-    receiver::middleware,
-    shared::{
-        bodies::MIB,
-        signing::{KEY, forged_signature, now, sign, signature},
-        wire::{TARGETS, http1, http2},
-    },
+use testkit::{
+    bodies::MIB,
+    signing::{KEY, forged_signature, now, sign, signature},
+    wire::{TARGETS, http1, http2},
 };
+
+use crate::receiver::middleware;
 
 /// Serves everything with one handler, which takes data of the application too.
 fn serve() -> SocketAddr {

@@ -7,14 +7,14 @@ use axum::{
     routing::post,
 };
 use qstash_axum::{Delivery, Signed};
+use testkit::{
+    bodies::{self, MIB},
+    signing::signature,
+};
 
 use crate::{
     receiver::{Answer, delivery, layer, request, send},
     scripted_body::{ScriptedBody, data, trailers},
-    shared::{
-        bodies::{self, MIB},
-        signing::signature,
-    },
 };
 
 /// Answers with what the handler saw.

@@ -2,11 +2,9 @@
 
 use axum::{Router, body::Body, http::StatusCode, routing::any};
 use qstash_axum::{VerifyError, VerifySignature};
+use testkit::destinations::{Call, check_settings, check_spellings};
 
-use crate::{
-    receiver::{request, send},
-    shared::destinations::{Call, check_settings, check_spellings},
-};
+use crate::receiver::{request, send};
 
 async fn handled() {}
 

@@ -7,16 +7,16 @@ use axum::{
     http::StatusCode,
     routing::post,
 };
-use qstash_axum::{Callback, Delivery, FailureCallback, Rejection, Signed, Verified};
-use serde::Deserialize;
-
-use crate::{
-    receiver::{delivery, layer, request, send},
-    shared::{
-        log,
-        signing::{ORIGIN, signature},
-    },
+use qstash_axum::{
+    Callback, Delivery, FailureCallback, Refusal, Rejection, Signed, Verified, VerifySignature,
 };
+use serde::Deserialize;
+use testkit::{
+    log,
+    signing::{ORIGIN, signature, verifier},
+};
+
+use crate::receiver::{delivery, layer, request, send};
 
 #[derive(Deserialize)]
 struct Order {
@@ -50,6 +50,51 @@ async fn callbacks_arrive_decoded() {
 }
 
 #[tokio::test]
+async fn an_odd_callback_is_read_alike_in_whatever_it_is_wrapped() {
+    #[derive(Deserialize)]
+    struct Report(Callback);
+
+    fn report(callback: &Callback) -> String {
+        format!("{} {}", callback.status(), callback.body().unwrap_err().field())
+    }
+
+    let app = Router::new()
+        .route("/boxed", post(async |Signed(callback): Signed<Box<Callback>>| report(&callback)))
+        .route(
+            "/optional",
+            post(async |Signed(callback): Signed<Option<Callback>>| report(&callback.unwrap())),
+        )
+        .route("/newtype", post(async |Signed(Report(callback)): Signed<Report>| report(&callback)))
+        .route("/callback", post(async |Signed(callback): Signed<Callback>| report(&callback)))
+        .layer(layer());
+
+    for path in ["/boxed", "/optional", "/newtype", "/callback"] {
+        let answer = send(&app, delivery(path, r#"{"status": 503, "body": {"pages": 3}}"#)).await;
+        assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"503 body"[..]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_says_nothing_of_a_delivery_is_no_callback() {
+    for (settings, status) in [(verifier(), 422), (verifier().undecodable_is_non_retryable(), 489)] {
+        let app = Router::new()
+            .route("/done", post(async |_: Signed<Callback>| ()))
+            .route("/boxed", post(async |_: Signed<Box<Callback>>| ()))
+            .route("/failed", post(async |_: Signed<FailureCallback>| ()))
+            .layer(VerifySignature::new(settings.build().unwrap()));
+
+        for path in ["/done", "/boxed", "/failed"] {
+            for body in ["{}", r#"{"id": 7}"#, "[]", "7"] {
+                let answer = send(&app, delivery(path, body)).await;
+                assert_eq!(answer.status.as_u16(), status, "{body} at {path}");
+                assert!(matches!(answer.rejection, Some(Rejection(Refusal::Json(_)))), "{body} at {path}");
+            }
+            assert_eq!(send(&app, delivery(path, r#"{"status": 0}"#)).await.status, StatusCode::OK, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_verified_body_of_another_form_is_unprocessable() {
     log::start();
     let app = Router::new().route("/", post(async |_: Signed<Order>| ())).layer(layer());
@@ -58,7 +103,7 @@ async fn a_verified_body_of_another_form_is_unprocessable() {
 
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(answer.body, "unexpected body");
-    assert!(matches!(answer.rejection, Some(Rejection::Json(_))));
+    assert!(matches!(answer.rejection, Some(Rejection(Refusal::Json(_)))));
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("WARN") && lines[0].contains("expected u32 at line 1"), "{lines:?}");
@@ -68,7 +113,7 @@ async fn a_verified_body_of_another_form_is_unprocessable() {
 async fn a_delivery_has_claims_body_key_and_headers() {
     async fn handler(delivery: Delivery) -> String {
         let headers = delivery.headers();
-        let id = headers.message_id.as_ref().unwrap();
+        let id = delivery.message_id().unwrap();
         let order: Order = delivery.json().unwrap();
         format!(
             "{} {} {:?} {} {id} {:?} {:?}",
@@ -141,10 +186,14 @@ async fn without_the_layer_there_is_no_data_and_one_error_in_the_log() {
         let answer = send(&app, delivery(path, r#"{"id": 7}"#)).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.body, "this route is not behind `VerifySignature`");
-        assert!(matches!(answer.rejection, Some(Rejection::Unprotected)));
+        assert!(matches!(answer.rejection, Some(Rejection(Refusal::Unprotected))));
     }
 
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].starts_with("ERROR") && lines[0].contains("VerifySignature"), "{lines:?}");
+    assert!(lines[0].starts_with("ERROR") && lines[0].contains("without `VerifySignature`"), "{lines:?}");
+    assert!(
+        lines[0].contains("`.layer` in axum") && lines[0].ends_with("(errors.md#no-middleware)"),
+        "{lines:?}"
+    );
 }

@@ -14,18 +14,16 @@ use axum::{
     routing::{get, post},
 };
 use http_body_util::Full;
-use qstash_axum::{Delivery, Rejection, VerifyError};
+use qstash_axum::{Delivery, Refusal, Rejection, VerifyError};
+use testkit::{
+    bodies::GZIP,
+    log,
+    signing::{KEY, now, sign, signature},
+};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_http::{decompression::RequestDecompressionLayer, normalize_path::NormalizePathLayer};
 
-use crate::{
-    receiver::{delivery, layer, request, send},
-    shared::{
-        bodies::GZIP,
-        log,
-        signing::{KEY, now, sign, signature},
-    },
-};
+use crate::receiver::{delivery, layer, request, send};
 
 async fn ok() -> &'static str {
     "handled"
@@ -229,7 +227,10 @@ async fn path_normalisation_belongs_inside() {
     log::start();
     let response = outside.service(routes).oneshot(delivery("/done/", "")).await.unwrap();
     let reason = response.into_response().extensions().get().cloned();
-    assert!(matches!(reason, Some(Rejection::Unverified(VerifyError::Destination { .. }))), "{reason:?}");
+    assert!(
+        matches!(reason, Some(Rejection(Refusal::Unverified(VerifyError::Destination { .. })))),
+        "{reason:?}"
+    );
     let lines = log::take();
     assert!(lines[0].contains("path normalisation belongs inside"), "{lines:?}");
 }

@@ -13,7 +13,11 @@ use axum::{
     http::StatusCode,
     routing::post,
 };
-use qstash_axum::{Delivery, Rejection, VerifyError};
+use qstash_axum::{Delivery, Refusal, Rejection, VerifyError};
+use testkit::{
+    log,
+    signing::{forged_signature, signature},
+};
 use tokio::sync::Notify;
 use tower::{ServiceBuilder, ServiceExt as _, limit::GlobalConcurrencyLimitLayer};
 use tower_http::limit::RequestBodyLimitLayer;
@@ -21,10 +25,6 @@ use tower_http::limit::RequestBodyLimitLayer;
 use crate::{
     receiver::{delivery, layer, request, send},
     scripted_body::ScriptedBody,
-    shared::{
-        log,
-        signing::{forged_signature, signature},
-    },
 };
 
 async fn overloaded(error: BoxError) -> (StatusCode, String) {
@@ -127,7 +127,7 @@ async fn a_body_limit_outside_names_itself_when_it_strikes() {
 
     let answer = unannounced("123456").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(matches!(answer.rejection, Some(Rejection::BrokenBody(_))), "{answer:?}");
+    assert!(matches!(answer.rejection, Some(Rejection(Refusal::BrokenBody(_)))), "{answer:?}");
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("length limit exceeded"), "{lines:?}");

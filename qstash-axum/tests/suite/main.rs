@@ -8,11 +8,14 @@ mod destinations;
 mod extractors;
 mod layers;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 mod outcomes;
 mod receiver;
 mod refusals;
 mod rotation;
 mod scripted_body;
-mod shared;
 mod vectors;
 mod wire;

@@ -8,12 +8,10 @@ use axum::{
     response::IntoResponse,
     routing::post,
 };
-use qstash_axum::{Callback, Delivery, Outcome, Signed, VerifySignature};
+use qstash_axum::{Callback, Delivery, HandlerError, Outcome, Signed, VerifySignature};
+use testkit::{log, signing::verifier};
 
-use crate::{
-    receiver::{Answer, delivery, layer, send},
-    shared::{log, signing::verifier},
-};
+use crate::receiver::{Answer, delivery, layer, send};
 
 async fn answer(outcome: impl IntoResponse + Clone + Send + Sync + 'static) -> Answer {
     let app = Router::new().route("/", post(async move || outcome)).layer(layer());
@@ -47,33 +45,78 @@ async fn retry_after_asks_for_whole_seconds_rounded_up_and_at_most_a_day() {
 }
 
 #[tokio::test]
-async fn permanent_says_so_in_status_and_header_and_gives_the_reason() {
-    let answer = answer(Outcome::permanent("no such\ncustomer")).await;
+async fn non_retryable_says_so_in_status_and_header_and_gives_the_reason() {
+    let answer = answer(Outcome::non_retryable("no such\ncustomer")).await;
     assert_eq!(answer.status.as_u16(), 489);
     assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error").as_deref(), Some("true"));
     assert_eq!(answer.body, "no such\ncustomer");
 }
 
 #[tokio::test]
-async fn both_sides_of_a_result_are_outcomes() {
-    let good = answer(Ok::<_, Outcome>(Outcome::done())).await;
-    assert_eq!(good.status, StatusCode::OK);
-    let bad = answer(Err::<Outcome, _>(Outcome::retry_after(Duration::from_secs(1)))).await;
-    assert_eq!(bad.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(text(bad.response.headers(), "retry-after").as_deref(), Some("1"));
+async fn any_error_of_a_handler_is_retried_and_told_to_the_log_alone() {
+    async fn handler() -> Result<Outcome, HandlerError> {
+        fn read() -> std::io::Result<()> {
+            Err(std::io::Error::other("the password of the database is hunter2"))
+        }
+        read()?;
+        Ok(Outcome::done())
+    }
+    let app = Router::new().route("/", post(handler)).layer(layer());
+    log::start();
+
+    let answer = send(&app, delivery("/", "")).await;
+
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.body, "the handler failed");
+    let line = "WARN message=delivery not handled status=500 reason=the password of the database is hunter2";
+    assert_eq!(log::take(), [line]);
+}
+
+#[tokio::test]
+async fn a_handler_says_explicitly_that_an_error_is_final() {
+    async fn handler() -> Result<Outcome, HandlerError> {
+        "seven".parse::<u8>().map_err(HandlerError::non_retryable)?;
+        Ok(Outcome::done())
+    }
+    let app = Router::new().route("/", post(handler)).layer(layer());
+    log::start();
+
+    let answer = send(&app, delivery("/", "")).await;
+
+    assert_eq!(answer.status.as_u16(), 489);
+    assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error").as_deref(), Some("true"));
+    assert_eq!(answer.body, "the handler gave up");
+    assert_eq!(
+        log::take(),
+        ["WARN message=delivery not handled status=489 reason=invalid digit found in string"]
+    );
+}
+
+#[tokio::test]
+async fn a_handler_may_return_an_outcome_early() {
+    async fn handler() -> Result<Outcome, HandlerError> {
+        Err(Outcome::retry_after(Duration::from_secs(7)))?;
+        Ok(Outcome::done())
+    }
+    let app = Router::new().route("/", post(handler)).layer(layer());
+
+    let answer = send(&app, delivery("/", "")).await;
+
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(text(answer.response.headers(), "retry-after").as_deref(), Some("7"));
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_retried() {
-    async fn field(Signed(callback): Signed<Callback>) -> Result<Outcome, Outcome> {
+    async fn field(Signed(callback): Signed<Callback>) -> Result<Outcome, HandlerError> {
         callback.body()?;
         Ok(Outcome::done())
     }
-    async fn whole(delivery: Delivery) -> Result<Outcome, Outcome> {
+    async fn whole(delivery: Delivery) -> Result<Outcome, HandlerError> {
         let _: u32 = delivery.json()?;
         Ok(Outcome::done())
     }
-    async fn own(delivery: Delivery) -> Result<Outcome, Outcome> {
+    async fn own(delivery: Delivery) -> Result<Outcome, HandlerError> {
         let _: u32 = serde_json::from_slice(delivery.body())?;
         Ok(Outcome::done())
     }
@@ -86,42 +129,44 @@ async fn what_cannot_be_read_is_retried() {
     for path in ["/field", "/whole", "/own"] {
         let answer = send(&app, delivery(path, r#"{"status": 200, "body": "not base64!"}"#)).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(!answer.body.is_empty());
+        assert_eq!(answer.body, "unexpected body");
         assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error"), None);
     }
 }
 
 #[tokio::test]
 async fn why_a_handler_could_not_read_a_delivery_is_logged() {
-    async fn whole(delivery: Delivery) -> Result<Outcome, Outcome> {
+    async fn whole(delivery: Delivery) -> Result<Outcome, HandlerError> {
         let _: u32 = delivery.json()?;
         Ok(Outcome::done())
     }
     let app = Router::new().route("/", post(whole)).layer(layer());
     log::start();
     send(&app, delivery("/", r#""seven""#)).await;
-    let reason = "the verified body does not have the expected form: \
-                  invalid type: string \"seven\", expected u32 at line 1 column 7";
-    assert_eq!(log::take(), [format!("WARN message=delivery not handled status=422 reason={reason:?}")]);
+    let reason = "reason=the verified body does not have the expected form \
+                  reason=invalid type: string \"seven\", expected u32 at line 1 column 7";
+    assert_eq!(log::take(), [format!("WARN message=delivery not handled status=422 {reason}")]);
 }
 
 #[tokio::test]
-async fn what_is_not_json_of_that_form_is_permanent_if_the_verifier_says_so() {
-    async fn question_mark(delivery: Delivery) -> Result<Outcome, Outcome> {
+async fn what_is_not_json_of_that_form_is_non_retryable_if_the_verifier_says_so() {
+    async fn question_mark(delivery: Delivery) -> Result<Outcome, HandlerError> {
         let _: u32 = delivery.json()?;
         Ok(Outcome::done())
     }
-    let verifier = verifier().undecodable_is_permanent().build().unwrap();
+    let verifier = verifier().undecodable_is_non_retryable().build().unwrap();
     let app = Router::new()
         .route("/signed", post(async |_: Signed<u32>| ()))
         .route("/question-mark", post(question_mark))
         .layer(VerifySignature::new(verifier));
 
+    log::start();
     for path in ["/signed", "/question-mark"] {
         let answer = send(&app, delivery(path, "{}")).await;
         assert_eq!(answer.status.as_u16(), 489, "{path}");
         assert_eq!(text(answer.response.headers(), "upstash-nonretryable-error").as_deref(), Some("true"));
-        assert!(!answer.body.is_empty());
+        assert_eq!(answer.body, "unexpected body");
+        assert_eq!(log::take().len(), 1, "{path}");
         assert_eq!(send(&app, delivery(path, "7")).await.status, StatusCode::OK, "{path}");
     }
 }

@@ -8,10 +8,9 @@ use axum::{
     response::Response,
 };
 use http_body_util::BodyExt;
-use qstash_axum::{Rejection, VerifyError, VerifySignature};
+use qstash_axum::{Refusal, Rejection, VerifyError, VerifySignature};
+use testkit::signing::{signature, verifier};
 use tower::ServiceExt;
-
-use crate::shared::signing::{signature, verifier};
 
 pub(crate) fn layer() -> VerifySignature {
     VerifySignature::new(verifier().build().unwrap())
@@ -41,7 +40,7 @@ impl Answer {
     /// The verifier's reason for a refusal.
     pub(crate) fn reason(&self) -> Option<&VerifyError> {
         match &self.rejection {
-            Some(Rejection::Unverified(error)) => Some(error),
+            Some(Rejection(Refusal::Unverified(error))) => Some(error),
             _ => None,
         }
     }

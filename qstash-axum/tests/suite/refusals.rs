@@ -12,16 +12,18 @@ use axum::{
     http::StatusCode,
     routing::{any, post},
 };
-use qstash_axum::{KeySet, Rejection, SigningKey, Verifier, VerifyError, VerifySignature};
+use qstash_axum::{KeySet, Refusal, Rejection, SigningKey, Verifier, VerifyError, VerifySignature};
+use qstash_verify::Diagnosis;
+use testkit::{
+    log,
+    signing::{KEY, ORIGIN, forged_signature, keys, now, sign, signature, verifier},
+};
+use tokio::time::Instant;
 use tracing::Level;
 
 use crate::{
     receiver::{Answer, delivery, layer, request, send},
     scripted_body::ScriptedBody,
-    shared::{
-        log,
-        signing::{KEY, ORIGIN, forged_signature, keys, now, sign, signature, verifier},
-    },
 };
 
 /// An app that nothing in this file may get into.
@@ -184,7 +186,7 @@ async fn a_body_that_breaks_off_is_a_bad_request() {
     let answer = send_body(&app(), &signature("/done", b"transfer 1 to bob"), body).await;
 
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(matches!(answer.rejection, Some(Rejection::BrokenBody(_))));
+    assert!(matches!(answer.rejection, Some(Rejection(Refusal::BrokenBody(_)))));
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
@@ -192,6 +194,45 @@ async fn a_body_that_breaks_off_is_a_bad_request() {
         "{lines:?}"
     );
     assert!(lines[0].contains("reason=the connection was reset"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_given_up_when_its_time_is_over() {
+    let signature = signature("/done", b"transfer 1 to bob");
+    let receiver =
+        app_with(VerifySignature::new(verifier().body_timeout(Duration::from_secs(60)).build().unwrap()));
+    let started = Instant::now();
+
+    let body = ScriptedBody::chunked("transfer 1 to ", 3).then_nothing();
+    let answer = send_body(&receiver, &signature, body).await;
+
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(answer.body, "body too slow");
+    assert_eq!(answer.reason(), Some(&VerifyError::BodyTooSlow { timeout: Duration::from_secs(60) }));
+    assert_eq!(started.elapsed().as_secs(), 60);
+
+    // Unless set otherwise, longer than a token lives.
+    let receiver = app_with(VerifySignature::new(verifier().build().unwrap()));
+    let body = ScriptedBody::chunked("transfer 1 to ", 3).then_nothing();
+    send_body(&receiver, &signature, body).await;
+    assert_eq!(started.elapsed().as_secs(), 60 + 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_is_given_up_at_the_chunk_that_comes_too_late() {
+    static SECOND: AtomicU64 = AtomicU64::new(0);
+    // Each time that it is asked, a second has passed.
+    let clock = || now() + Duration::from_secs(SECOND.fetch_add(1, Ordering::Relaxed));
+    let receiver = app_with(VerifySignature::new(
+        verifier().body_timeout(Duration::from_secs(60)).clock(clock).build().unwrap(),
+    ));
+    let body = ScriptedBody::endless();
+    let polls = body.polls();
+
+    let answer = send_body(&receiver, &signature("/done", b""), body).await;
+
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+    assert!((50..=62).contains(&polls.count()), "{} chunks", polls.count());
 }
 
 #[tokio::test]
@@ -224,7 +265,14 @@ async fn a_refusal_of_what_a_known_key_signed_is_always_a_warning() {
     }
     let line =
         "WARN message=request refused reason=the body of 2 bytes is not the signed one, its digest differs";
-    assert_eq!(log::take(), vec![format!("{line} suppressed=0"); 3]);
+    let lines = log::take();
+    assert_eq!(lines.len(), 3);
+    for told in lines {
+        assert!(
+            told.starts_with(line) && told.contains(" likely_cause=") && told.ends_with(" suppressed=0"),
+            "{told}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -238,7 +286,11 @@ async fn refusals_of_strangers_are_a_warning_once_a_minute() {
         let request = request("/done", &forged_signature("/done", b"{}"));
         send(&app, request.body(Body::from("{}")).unwrap()).await;
     }
-    let line = "message=request refused reason=the token is signed by no known key";
+    let line = format!(
+        "message=request refused reason={} likely_cause={} help=errors.md#unknown-key method=POST path=/done",
+        VerifyError::UnknownKey,
+        Diagnosis::OtherAccount
+    );
     assert_eq!(
         log::take(),
         [
@@ -256,7 +308,10 @@ async fn a_missing_signature_is_only_worth_a_debug_event() {
     send(&app(), Request::post("/done").body(Body::empty()).unwrap()).await;
     assert_eq!(
         log::take(),
-        ["DEBUG message=request refused reason=the request has no Upstash-Signature header"],
+        [format!(
+            "DEBUG message=request refused reason={} help=errors.md#no-signature method=POST path=/done",
+            VerifyError::Missing
+        )],
     );
 }
 
@@ -324,8 +379,9 @@ fn doubts_about_the_environment_are_logged_once() {
 }
 
 #[tokio::test]
-async fn who_listens_at_debug_is_told_the_likely_cause() {
+async fn a_refusal_is_logged_with_its_likely_cause_at_its_own_level() {
     log::start();
+    log::listen_at(Level::WARN);
     let good = signature("/done", b"{}");
     let re_serialised = || request("/done", &signature("/done", b"{\"a\": 1}")).body(Body::from("{\"a\":1}"));
     let cases = [
@@ -341,10 +397,25 @@ async fn who_listens_at_debug_is_told_the_likely_cause() {
         let (_, told) = lines[0].split_once(" likely_cause=").unwrap();
         assert!(told.contains(cause), "{lines:?}");
     }
+}
 
-    log::listen_at(Level::INFO);
-    send(&app, re_serialised().unwrap()).await;
+#[tokio::test]
+async fn a_refusal_names_the_request_without_its_query() {
+    log::start();
+    let request = request("/a%0Ab?token=secret", &signature("/done", b""))
+        .header("upstash-message-id", "msg_1")
+        .body(Body::empty());
+    send(&app(), request.unwrap()).await;
+
     let lines = log::take();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(!lines[0].contains("likely_cause"), "{lines:?}");
+    assert!(lines[0].contains(" method=POST path=/a%0Ab message_id=msg_1 suppressed=0"), "{lines:?}");
+    assert!(!lines[0].contains('\n'), "{lines:?}");
+
+    // What a stranger writes does not fill the log.
+    let request = Request::post("/a").header("upstash-message-id", "m".repeat(5_000)).body(Body::empty());
+    send(&app(), request.unwrap()).await;
+
+    let lines = log::take();
+    assert!(lines[0].len() < 500 && lines[0].ends_with("mmm…"), "{lines:?}");
 }

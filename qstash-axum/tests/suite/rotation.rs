@@ -13,12 +13,10 @@ use axum::{
 };
 use qstash_axum::{SigningKey, SigningKeys, Verifier, VerifyError, VerifySignature};
 use qstash_verify::Presented;
+use testkit::signing::{ORIGIN, forged_signature, now, sign, verifier};
 use tokio::sync::Semaphore;
 
-use crate::{
-    receiver::{request, send},
-    shared::signing::{ORIGIN, forged_signature, now, sign, verifier},
-};
+use crate::receiver::{request, send};
 
 /// What answers `GET /v2/keys`: each permit is an answer.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ pub(crate) struct ScriptedBody {
     announced: u64,
     polls: Polls,
     is_hesitant: bool,
+    is_endless: bool,
 }
 
 /// How often a body was asked for a frame.
@@ -35,7 +36,13 @@ impl Polls {
 
 impl ScriptedBody {
     fn new(frames: impl Iterator<Item = Result<Frame<Bytes>, BoxError>> + Send + 'static) -> Self {
-        Self { frames: Box::new(frames), announced: 0, polls: Polls::default(), is_hesitant: false }
+        Self {
+            frames: Box::new(frames),
+            announced: 0,
+            polls: Polls::default(),
+            is_hesitant: false,
+            is_endless: false,
+        }
     }
 
     /// These frames.
@@ -72,6 +79,11 @@ impl ScriptedBody {
         Self { is_hesitant: true, ..self }
     }
 
+    /// Has nothing more at its end, and does not end.
+    pub(crate) fn then_nothing(self) -> Self {
+        Self { is_endless: true, ..self }
+    }
+
     pub(crate) fn polls(&self) -> Polls {
         self.polls.clone()
     }
@@ -100,7 +112,10 @@ impl Body for ScriptedBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(self.frames.next())
+        match self.frames.next() {
+            None if self.is_endless => Poll::Pending,
+            next => Poll::Ready(next),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

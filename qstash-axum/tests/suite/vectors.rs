@@ -8,14 +8,12 @@ use axum::{
     routing::post,
 };
 use qstash_axum::{Callback, Delivery, Signed, VerifySignature};
-
-use crate::{
-    receiver::{delivery, layer, send},
-    shared::{
-        callback_vector,
-        vector::{self, Vector, Verdict},
-    },
+use testkit::{
+    callback_vector,
+    delivery_vector::{self, Vector, Verdict},
 };
+
+use crate::receiver::{delivery, layer, send};
 
 async fn verdict(vector: &Vector) -> Verdict {
     let Ok(verifier) = vector.verifier() else { return Verdict::Reject };
@@ -43,7 +41,7 @@ async fn verdict(vector: &Vector) -> Verdict {
 #[tokio::test]
 async fn every_vector_gets_its_verdict() {
     let mut wrong = Vec::new();
-    for vector in vector::all() {
+    for vector in delivery_vector::requests() {
         let verdict = verdict(&vector).await;
         if vector.required().is_some_and(|required| required != verdict) {
             wrong.push(vector.name);

@@ -7,16 +7,14 @@ use axum::{
     body::Bytes,
     routing::{any, post},
 };
+use testkit::{
+    bodies::MIB,
+    signing::{KEY, forged_signature, now, sign, signature},
+    wire::{TARGETS, http1, http2},
+};
 use tokio::net::TcpListener;
 
-use crate::{
-    receiver::layer,
-    shared::{
-        bodies::MIB,
-        signing::{KEY, forged_signature, now, sign, signature},
-        wire::{TARGETS, http1, http2},
-    },
-};
+use crate::receiver::layer;
 
 async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

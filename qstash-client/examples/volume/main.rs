@@ -2,7 +2,7 @@
 //! message exists exactly once while the memory stays flat.
 //!
 //! ```sh
-//! cargo run --release -p qstash-client --no-default-features --example volume
+//! cargo run --release -p qstash-client --no-default-features --features reqwest --example volume
 //! ```
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]

@@ -1,14 +1,16 @@
-//! What became of the messages of a batch.
+//! The results of a batch.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::{Error, InvalidInput, Message, MessageParts, Published};
+use qstash_types::debug_as_text;
 
-/// What became of each message of a batch.
+use crate::{Error, Message, Published, error::InvalidInput, messages::MessageParts};
+
+/// One result for each message of a batch.
 ///
-/// The messages share calls, but not their fate: some may have been accepted while others have not.
+/// The messages share calls, but QStash accepts or refuses each of them by itself.
 #[derive(Debug)]
-#[must_use = "messages of a batch fail one by one"]
+#[must_use = "each message of a batch may have failed"]
 pub struct BatchOutcome {
     results: Vec<Result<Published, FailedMessage>>,
 }
@@ -28,7 +30,7 @@ impl BatchOutcome {
         self.results
     }
 
-    /// What the server said about each message, in the order of the messages, if all were accepted.
+    /// The receipts, in the order of the messages, if all messages were accepted.
     ///
     /// # Errors
     ///
@@ -37,45 +39,51 @@ impl BatchOutcome {
         if self.results.iter().any(Result::is_err) {
             return Err(BatchError(self));
         }
-        Ok(self.results.into_iter().flatten().collect())
+        let mut all = Vec::with_capacity(self.results.len());
+        all.extend(self.results.into_iter().flatten());
+        Ok(all)
     }
 
-    /// The messages that were not accepted, in their order, to be sent again.
+    /// The messages that were not accepted, with the reasons, in the order of the messages.
+    pub fn failures(&self) -> impl Iterator<Item = &FailedMessage> {
+        self.results.iter().filter_map(|result| result.as_ref().err())
+    }
+
+    /// The messages that were not accepted and may be accepted later, in their order, to be sent again: those that
+    /// [are retryable](FailedMessage::is_retryable).
     ///
-    /// Each keeps the deduplication id that it was sent with, also one that the client made: within ten minutes, what
-    /// was accepted in spite of a lost answer is not enqueued twice.
-    pub fn failed(self) -> Vec<Message> {
-        self.results.into_iter().filter_map(Result::err).map(FailedMessage::into_message).collect()
+    /// Each keeps the deduplication id that it was sent with, even one that the client made: a message that was accepted
+    /// although its answer was lost is not enqueued twice within ten minutes.
+    pub fn into_retryable(self) -> Vec<Message> {
+        let failures = self.results.into_iter().filter_map(Result::err);
+        failures.filter(FailedMessage::is_retryable).map(FailedMessage::into_message).collect()
     }
 }
 
 /// Not all messages of a batch were accepted.
 ///
 /// The source is what happened to the first of them.
-#[derive(Debug)]
 pub struct BatchError(BatchOutcome);
 
+debug_as_text!(BatchError, FailedMessage);
+
 impl BatchError {
-    /// What became of each message.
+    /// One result for each message.
     pub fn into_outcome(self) -> BatchOutcome {
         self.0
-    }
-
-    fn failures(&self) -> impl Iterator<Item = &FailedMessage> {
-        self.0.results.iter().filter_map(|result| result.as_ref().err())
     }
 }
 
 impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (failed, all) = (self.failures().count(), self.0.results.len());
+        let (failed, all) = (self.0.failures().count(), self.0.results.len());
         write!(f, "{failed} of {all} messages were not accepted")
     }
 }
 
 impl StdError for BatchError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.failures().next().map(|failure| failure as _)
+        self.0.failures().next().map(|failure| failure as _)
     }
 }
 
@@ -84,14 +92,14 @@ pub struct FailedMessage(Box<(Message, Cause)>);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    /// The server did not like this message.
+    /// The server refused this message.
     Refused(String),
-    /// The call failed that carried this message among others, or the message never got into one.
+    /// The call that carried this message failed, or the message has a mistake and was in no call.
     Call(Arc<Error>),
 }
 
 impl FailedMessage {
-    pub(crate) fn new(message: Result<MessageParts, InvalidInput>, cause: Cause) -> Self {
+    pub(crate) fn new(message: Result<Box<MessageParts>, InvalidInput>, cause: Cause) -> Self {
         Self(Box::new((Message::restored(message), cause)))
     }
 
@@ -130,13 +138,6 @@ impl fmt::Display for FailedMessage {
             Cause::Refused(why) => write!(f, "QStash refused the message: {why}"),
             Cause::Call(_) => f.write_str("the message was not handed over"),
         }
-    }
-}
-
-impl fmt::Debug for FailedMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (message, cause) = &*self.0;
-        f.debug_struct("FailedMessage").field("message", message).field("cause", cause).finish()
     }
 }
 

@@ -11,29 +11,31 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{beside, pace::Pace};
+use super::{gate::RateLimitGate, in_a_task};
 use crate::{
-    Client, FailedMessage, Message,
-    batch::{Batch, BatchLimits, Cause, Results},
+    Client, Message,
+    batch::{Batch, BatchLimits, Cause, FailedMessage, Results},
+    observe::Created,
 };
 
-/// What is done next with one or more messages.
-pub(super) enum Step {
-    /// They are sent.
+/// What the publisher does next.
+pub(super) enum Work {
+    /// It sends messages.
     Batch(Batch),
-    /// One has a mistake, and is given back in its place.
+    /// It gives back a message with a mistake.
     Mistake(FailedMessage),
 }
 
-impl Step {
-    pub(super) async fn send(self, client: Client, pace: Pace) -> Results {
+impl Work {
+    pub(super) async fn send(self, client: Client, gate: RateLimitGate) -> Results {
         match self {
-            Step::Batch(mut batch) => {
+            Work::Batch(mut batch) => {
                 let (call, expected) = (batch.call(), batch.messages.len());
-                let answers = beside(async move { pace.send(call, expected, &client).await }).await;
-                batch.results(answers)
+                let api = client.inner.api.clone();
+                let answers = in_a_task(async move { gate.send(call, expected, &client).await }).await;
+                batch.results(answers, &api)
             }
-            Step::Mistake(failed) => vec![Err(failed)],
+            Work::Mistake(failed) => vec![Err(failed)],
         }
     }
 }
@@ -48,10 +50,10 @@ pin_project! {
         limits: BatchLimits,
         longest_wait: Duration,
         batch: Batch,
-        // Runs from the first message of the batch, as long as there is one. A task, because a timer cannot be polled any
-        // more when its runtime is gone.
+        // Runs while the batch has messages, from the first one on. It is a task, because a timer cannot be polled any more
+        // after its runtime has been shut down.
         timer: JoinSet<()>,
-        // Comes after the batch that is given out before it.
+        // Given back after the batch of the messages before it.
         mistake: Option<FailedMessage>,
     }
 }
@@ -72,13 +74,13 @@ impl<S> Batches<S> {
 }
 
 impl<S: Stream<Item = Message>> Stream for Batches<S> {
-    type Item = Step;
+    type Item = Work;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Step>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Work>> {
         let mut this = self.project();
         loop {
             if let Some(mistake) = this.mistake.take() {
-                return Poll::Ready(Some(Step::Mistake(mistake)));
+                return Poll::Ready(Some(Work::Mistake(mistake)));
             }
             if *this.ended {
                 return Poll::Ready(None);
@@ -87,11 +89,11 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                 Poll::Ready(Some(message)) => message,
                 Poll::Ready(None) => {
                     *this.ended = true;
-                    return Poll::Ready(this.batch.take().map(Step::Batch));
+                    return Poll::Ready(this.batch.take().map(Work::Batch));
                 }
                 Poll::Pending => {
                     return match ready!(this.timer.poll_join_next(context)) {
-                        Some(_) => Poll::Ready(this.batch.take().map(Step::Batch)),
+                        Some(_) => Poll::Ready(this.batch.take().map(Work::Batch)),
                         None => Poll::Pending,
                     };
                 }
@@ -110,13 +112,13 @@ impl<S: Stream<Item = Message>> Stream for Batches<S> {
                 this.timer.spawn(sleep(*this.longest_wait));
             }
             if let Some(full) = full {
-                return Poll::Ready(Some(Step::Batch(full)));
+                return Poll::Ready(Some(Work::Batch(full)));
             }
         }
     }
 }
 
-/// Adds a message to a batch, and gives out the batch that is full by then, if one is.
+/// Adds a message to a batch. Returns the batch that is full now, if one is.
 fn add(
     message: Message,
     batch: &mut Batch,
@@ -128,8 +130,13 @@ fn add(
         Ok(parts) => parts,
         Err(mistake) => return Err(failed(Err(mistake.clone()), mistake.into())),
     };
-    match client.complete(&mut parts).and_then(|()| batch.write(&mut parts)) {
-        Ok(()) => Ok(batch.keep(parts, limits)),
+    let written = client.complete(&mut parts).and_then(|()| {
+        let created = Created::new(&parts);
+        batch.write(&mut parts, &created.headers)?;
+        Ok(created)
+    });
+    match written {
+        Ok(created) => Ok(batch.keep(parts, created, limits)),
         Err(mistake) => Err(failed(Ok(parts), mistake.into())),
     }
 }

@@ -1,24 +1,25 @@
-//! What a schedule means, as it is and as it is wanted.
+//! Differences between a schedule as it is and as it should be.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
+use bytes::Bytes;
 use qstash_types::{
-    DeliveryOptions, FlowControl, FlowLimits, Headers, Label, Method, QueueName, RetryDelay, ScheduleRecord,
-    Start, duration, header, without_secrets,
+    DeliveryOptions, FlowControl, Headers, Label, Method, QueueName, RetryDelay, ScheduleRecord, Start,
+    duration, header, without_secrets,
 };
 
-use crate::{InvalidInput, message::MessageParts};
+use crate::{error::InvalidInput, message::MessageParts};
 
-/// How often a message is retried that does not say so.
+/// The retries of a message that sets none.
 const DEFAULT_RETRIES: u32 = 3;
-/// The period of a rate that does not say so.
+/// The period of a rate that sets none.
 const DEFAULT_PERIOD: Duration = Duration::from_secs(1);
-/// What stands in place of a value that reads of the API do not show, before a digest of it.
+/// The API shows this and a digest in place of a redacted value.
 const REDACTED: &str = "REDACTED:";
 
-/// A field in which a schedule is not what it should be.
+/// A field of a schedule that is not as it should be.
 ///
-/// `Display` says so in one clause. Neither bodies nor values of headers are shown.
+/// `Display` shows both values in one line. Neither bodies nor values of headers are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     field: String,
@@ -48,12 +49,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What the headers of a schedule mean: those that the caller wrote count as well, and all spellings of a value are one.
+/// The settings that the headers of a schedule mean, including plain headers of the caller; all spellings of a value become
+/// the same.
 pub(super) fn meaning(wanted: &MessageParts) -> Result<DeliveryOptions, InvalidInput> {
     DeliveryOptions::from_headers(&wanted.to_headers()?).map_err(|fault| InvalidInput::new("header", fault))
 }
 
-/// Compares a schedule that is there with one that is wanted, and its [`meaning`].
+/// Compares a schedule of the account with one that is wanted, and its [`meaning`].
 pub(super) fn between(
     record: &ScheduleRecord,
     wanted: &MessageParts,
@@ -61,23 +63,24 @@ pub(super) fn between(
 ) -> Vec<Difference> {
     let cron = wanted.headers.get(header::CRON).and_then(|cron| cron.to_str().ok()).unwrap_or_default();
     let settings = &options.settings;
+    let shown = &record.delivery;
     let mut found = Findings::default();
 
     found.text("cron", words(&record.cron), words(cron));
     found.url("destination", &record.destination, wanted.destination.as_str());
-    let method = if record.method.is_empty() { Method::POST.as_str() } else { &record.method };
+    let method = if shown.method.is_empty() { Method::POST.as_str() } else { &shown.method };
     found.text(
         "method",
         method.to_uppercase(),
         settings.method.as_ref().unwrap_or(&Method::POST).to_string(),
     );
     // Zero may be left out.
-    if let Some(retries) = record.retries {
+    if let Some(retries) = shown.retries {
         found.text("retries", retries.to_string(), settings.retries.unwrap_or(DEFAULT_RETRIES).to_string());
     }
     found.text(
         "retry delay",
-        without_blanks(record.retry_delay.as_deref().unwrap_or_default()),
+        without_blanks(shown.retry_delay.as_deref().unwrap_or_default()),
         without_blanks(settings.retry_delay.as_ref().map_or("", RetryDelay::as_str)),
     );
     let delay = match options.start {
@@ -90,11 +93,11 @@ pub(super) fn between(
         found.text("timeout", seconds(Some(is)), seconds(Some(wanted)));
     }
     for (field, is, headers, wanted) in [
-        ("callback", &record.callback, &record.callback_headers, &options.callback),
+        ("callback", &shown.callback, &shown.callback_headers, &options.callback),
         (
             "failure callback",
-            &record.failure_callback,
-            &record.failure_callback_headers,
+            &shown.failure_callback,
+            &shown.failure_callback_headers,
             &options.failure_callback,
         ),
     ] {
@@ -104,16 +107,19 @@ pub(super) fn between(
             found.callback_headers(field, headers, &Headers::record(&wanted.settings.forward));
         }
     }
-    let shown_labels = if record.labels.is_empty() { record.label.as_slice() } else { &record.labels };
-    found.text("labels", labels(shown_labels), labels(&options.labels));
+    found.text("labels", labels(&shown.labels), labels(&options.labels));
     found.text(
         "queue",
-        record.queue.as_ref().map_or("", QueueName::as_str),
+        shown.queue.as_ref().map_or("", QueueName::as_str),
         options.queue.as_ref().map_or("", QueueName::as_str),
     );
-    found.text("flow control", shown_flow_control(record), flow_control(settings.flow_control.as_ref()));
-    found.body(record, wanted, options);
-    found.headers(record, options);
+    found.text(
+        "flow control",
+        flow_control(shown.flow_control.as_ref()),
+        flow_control(settings.flow_control.as_ref()),
+    );
+    found.body(&shown.body, wanted, options);
+    found.headers(&shown.headers, options);
     found.0
 }
 
@@ -141,15 +147,15 @@ impl Findings {
         }
     }
 
-    fn body(&mut self, record: &ScheduleRecord, wanted: &MessageParts, options: &DeliveryOptions) {
-        let is_redacted = record.body.starts_with(REDACTED.as_bytes());
+    fn body(&mut self, shown: &Bytes, wanted: &MessageParts, options: &DeliveryOptions) {
+        let is_redacted = shown.starts_with(REDACTED.as_bytes());
         let is_covered = options.redaction.as_ref().is_some_and(|redaction| redaction.body);
         self.hidden("body".to_owned(), || {
-            is_covered && is_redacted || record.body == wanted.body && (!is_covered || wanted.body.is_empty())
+            is_covered && is_redacted || *shown == wanted.body && (!is_covered || wanted.body.is_empty())
         });
     }
 
-    /// Not every server shows the headers of callbacks, so that one which is not there may be there all the same.
+    /// Not every server shows the headers of callbacks: one that is not shown may be set all the same.
     fn callback_headers(&mut self, callback: &str, shown: &Headers, wanted: &Headers) {
         for (name, _) in wanted.iter() {
             let (is, wanted) = (values(shown, name), values(wanted, name));
@@ -158,13 +164,13 @@ impl Findings {
         }
     }
 
-    fn headers(&mut self, record: &ScheduleRecord, options: &DeliveryOptions) {
+    fn headers(&mut self, shown: &Headers, options: &DeliveryOptions) {
         let wanted = delivered(options);
         let names = |headers: &Headers| {
             headers.iter().map(|(name, _)| header::canonical(name)).collect::<BTreeSet<_>>()
         };
-        for name in names(&record.headers).union(&names(&wanted)) {
-            let (is, wanted) = (values(&record.headers, name), values(&wanted, name));
+        for name in names(shown).union(&names(&wanted)) {
+            let (is, wanted) = (values(shown, name), values(&wanted, name));
             // Those of the call itself are delivered as well.
             if wanted.is_empty() && options.forward_all_headers {
                 continue;
@@ -218,11 +224,4 @@ fn flow_control(flow_control: Option<&FlowControl>) -> String {
     flow_control.map_or_else(String::new, |FlowControl { key, limits }| {
         format!("{key} {}", limits.period(limits.period.unwrap_or(DEFAULT_PERIOD)))
     })
-}
-
-fn shown_flow_control(record: &ScheduleRecord) -> String {
-    let &ScheduleRecord { parallelism, rate, period, .. } = record;
-    let limits = FlowLimits { parallelism, rate, period };
-    let shown = record.flow_control_key.clone().map(|key| FlowControl { key, limits });
-    flow_control(shown.as_ref())
 }

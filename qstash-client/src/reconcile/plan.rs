@@ -1,4 +1,4 @@
-//! What is to be done, to be read before it is done.
+//! The changes that make schedules as they should be, for reading before they are made.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use http::StatusCode;
 use qstash_types::ScheduleId;
 
 use super::{Activity, Difference};
-use crate::{Client, Error, message::MessageParts, schedules::put};
+use crate::{Client, Error, message::MessageParts, observe::Facts, schedules};
 
-/// What makes the schedules that are there equal to those that are wanted: see
-/// [`Schedules::reconcile`](crate::Schedules::reconcile).
+/// The changes that make the schedules of the account equal to those that are wanted: see
+/// [`Schedules::reconcile`](crate::schedules::Schedules::reconcile).
 ///
 /// `Display` lists it, a line for each schedule. Neither bodies nor values of headers are shown.
 #[derive(Clone)]
@@ -19,24 +19,24 @@ pub struct Plan {
     pub(super) steps: Vec<Step>,
 }
 
-/// What a [`Plan`] does about one schedule.
+/// What a [`Plan`] does with one schedule.
 #[derive(Clone)]
 pub struct Step {
     pub(super) id: ScheduleId,
     pub(super) change: Change,
     /// What the schedule is replaced by.
-    pub(super) write: Option<MessageParts>,
+    pub(super) write: Option<Box<MessageParts>>,
     /// Whether it is paused or resumed, after that.
     pub(super) activity: Option<Activity>,
 }
 
-/// What becomes of a schedule.
+/// How a schedule is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// It is made.
+    /// It is created.
     Create,
-    /// It is replaced, since it differs in this.
+    /// It is replaced, because of these differences.
     Replace(Vec<Difference>),
     /// It is paused.
     Pause,
@@ -49,7 +49,7 @@ pub enum Change {
 }
 
 impl Plan {
-    /// What is done about each schedule, in this order.
+    /// One step for each schedule, in the order in which they are made.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -59,8 +59,8 @@ impl Plan {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
 
-    /// Does what the plan says, and stops at the first step that fails, or wherever it is when the future is dropped. A plan
-    /// may be applied again.
+    /// Makes the changes, up to the first one that fails. Dropping the future stops it in between. A plan may be applied
+    /// again.
     ///
     /// A schedule that is to be paused is made or replaced first, and may publish once before it is paused.
     ///
@@ -81,7 +81,7 @@ impl Step {
         &self.id
     }
 
-    /// What becomes of it.
+    /// How it is changed.
     pub fn change(&self) -> &Change {
         &self.change
     }
@@ -89,7 +89,8 @@ impl Step {
     async fn carry_out(&self, client: &Client) -> Result<(), Error> {
         let schedule = client.schedule(&self.id);
         if let Some(parts) = &self.write {
-            put(client, parts.clone()).await?;
+            // A schedule that is given its place in a trace is found to differ the next time.
+            schedules::put(client, schedules::call(parts.clone()).facts(Facts::untraced())).await?;
         }
         match self.activity {
             Some(Activity::Paused) => schedule.pause().await?,
@@ -98,7 +99,7 @@ impl Step {
         }
         if self.change == Change::Delete {
             match schedule.delete().await {
-                // Somebody was faster.
+                // Another program has deleted it.
                 Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {}
                 answer => answer?,
             }

@@ -6,15 +6,18 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use qstash_client::{Client, Error, Message, RetryPolicy};
-use serde_json::{Value, json};
+use qstash_client::{
+    CallbackTarget, Client, Error, Message, RetryPolicy,
+    types::{FlowLimits, Redaction},
+};
+use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Script, interrupted, not_sent, ok, status};
+use crate::support::{Answer, Script, TOKEN, interrupted, not_sent, ok, status, values};
 
 fn message(number: usize) -> Message {
     Message::to(format!("https://example.com/{number}")).json(&number)
@@ -70,7 +73,7 @@ async fn urls_groups_and_queues_go_into_one_document() {
     assert_eq!(request.method(), Method::POST);
     assert_eq!(request.uri().to_string(), "https://qstash.example/v2/batch");
     assert_eq!(request.headers()["content-type"], "application/json");
-    assert_eq!(request.headers()["authorization"], "Bearer token-of-a-test");
+    assert_eq!(request.headers()["authorization"], format!("Bearer {TOKEN}"));
     assert_eq!(
         items(&request),
         [
@@ -104,6 +107,54 @@ async fn urls_groups_and_queues_go_into_one_document() {
 }
 
 #[tokio::test]
+async fn an_item_has_the_headers_that_a_publish_of_the_same_message_has() {
+    let second = Duration::from_secs(1);
+    let limits = FlowLimits::default().rate(10).period(second);
+    let target = || {
+        let target =
+            CallbackTarget::to("https://h/done?a=\u{7e}").method(Method::PUT).timeout(second).retries(0);
+        target.retry_delay("pow(2, retried)").flow_control("k\"\\é", limits).forward("x-a", "\"\\\té")
+    };
+    let plain = message(1)
+        .method(Method::PATCH)
+        .timeout(second)
+        .retries(7)
+        .retry_delay("1000 * (1 + retried)")
+        .flow_control("ключ \"1\"", limits)
+        .delay(second)
+        .deduplication_id("order \"7\"")
+        .label("a\\b")
+        .label("c")
+        .redact(Redaction::body())
+        .forward("x-a", "1")
+        .forward("x-b", "\t\"")
+        .forward_all_headers()
+        .callback(target())
+        .failure_callback(target());
+    let messages = [
+        plain.clone(),
+        plain.clone().forward("x-a", "2"),
+        plain.clone().header("x-own", "\"").header("Upstash-Future", "1").header("x-own", "2"),
+        plain.clone().not_before(SystemTime::UNIX_EPOCH + second).deduplicate_by_content(),
+        plain.callback(target().forward("x-a", "2")).without_deduplication(),
+    ];
+    for message in messages {
+        let server = Script::default();
+        server.client().publish(message.clone()).await.unwrap();
+        let _ = server.client().batch([message]).await.unwrap();
+        let [published, batch] = &server.requests()[..] else { panic!("two calls are two requests") };
+        let expected: Map<String, Value> = published
+            .headers()
+            .keys()
+            .filter(|name| !["authorization", "user-agent"].contains(&name.as_str()))
+            .map(|name| (name.to_string(), values(published.headers(), name.as_str()).join(", ").into()))
+            .collect();
+        assert!(expected.len() > 12);
+        assert_eq!(items(batch)[0]["headers"], Value::Object(expected));
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_the_server_refuses_fails_alone_and_can_be_sent_again_under_its_id() {
     let server = Script::new([ok(
         r#"[{"messageId":"msg_1","deduplicated":true},{"error":"invalid destination"},{"messageId":7},[]]"#,
@@ -125,11 +176,9 @@ async fn a_message_that_the_server_refuses_fails_alone_and_can_be_sent_again_und
     assert_eq!(error.to_string(), "3 of 4 messages were not accepted");
     assert_eq!(error.source().unwrap().to_string(), "QStash refused the message: invalid destination");
 
-    let failed = error.into_outcome().failed();
-    let _ = client.batch(failed).await;
-    let requests = server.requests();
-    let (all, again) = (items(&requests[0]), items(&requests[1]));
-    assert_eq!(again, all[1..]);
+    let outcome = error.into_outcome();
+    assert_eq!(outcome.failures().count(), 3);
+    assert!(outcome.into_retryable().is_empty(), "none of them would be accepted the next time");
 }
 
 #[tokio::test]
@@ -160,7 +209,7 @@ async fn a_call_that_fails_gives_back_its_messages_with_the_ids_that_it_used() {
         assert_eq!(failed.to_string(), "the message was not handed over");
     }
 
-    let published = client.batch(outcome.failed()).await.unwrap().into_result().unwrap();
+    let published = client.batch(outcome.into_retryable()).await.unwrap().into_result().unwrap();
     assert!(!published[0].is_duplicate(), "the same message is no duplicate of itself");
     let requests = server.requests();
     assert_eq!(requests[0].body(), requests[1].body());
@@ -199,7 +248,6 @@ async fn answers_for_another_number_of_messages_are_not_guessed_at() {
             assert!(matches!(failed.error(), Some(Error::Decode(_))));
             assert!(failed.is_ambiguous());
         }
-        let _ = outcome.failed();
     }
     let single = Script::new([ok(r#"{"messageId":"a"}"#)]).client().batch([message(0)]).await.unwrap();
     assert_eq!(single.into_result().unwrap()[0].message_id().as_str(), "a");

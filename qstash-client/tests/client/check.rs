@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Request, Response};
-use qstash_client::{CheckError, Client, Region, RetryPolicy};
+use qstash_client::{Client, RetryPolicy, error::CheckError, types::Region};
 
 use crate::support::{Answer, Script, not_sent, ok, status};
 

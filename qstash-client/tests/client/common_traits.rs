@@ -4,12 +4,24 @@ use std::{error::Error as StdError, fmt::Debug};
 
 use futures_util::{Stream, stream};
 use qstash_client::{
-    ApiError, BatchError, BatchOutcome, CallbackTarget, Change, CheckError, Client, ClientBuilder,
-    ConfigError, DeadLetterHandle, DeadLetters, DecodeError, Deleted, Difference, Endpoint, Error,
-    FailedMessage, FlowControlHandle, FlowControls, InvalidInput, Logs, LogsByMessage, Message,
-    MessageHandle, MessageOptions, MessageParts, Messages, Page, Plan, Published, Publisher, QueueHandle,
-    QueueSettings, Queues, RateLimit, RateLimitKind, Receipt, RetryPolicy, Schedule, ScheduleHandle,
-    Schedules, SigningKeysHandle, Step, TransportError, UrlGroupHandle, UrlGroups,
+    CallbackTarget, Client, ClientBuilder, Error, Message, MessageOptions, Published, RetryPolicy,
+    batch::{BatchError, BatchOutcome, FailedMessage},
+    dlq::{DeadLetterHandle, DeadLetters, Deleted},
+    error::{
+        ApiError, CheckError, ConfigError, DecodeError, InvalidInput, RateLimit, RateLimitKind,
+        TransportError,
+    },
+    flow_control::{FlowControlHandle, FlowControls},
+    logs::{Logs, LogsByMessage},
+    messages::{MessageHandle, MessageParts, Messages},
+    pages::Page,
+    publisher::Publisher,
+    queues::{QueueHandle, QueueSettings, Queues},
+    reconcile::{Change, Difference, Plan, Schedule, Step},
+    schedules::{ScheduleHandle, Schedules},
+    signing_keys::SigningKeysHandle,
+    types::Receipt,
+    url_groups::{Endpoint, UrlGroupHandle, UrlGroups},
 };
 
 use crate::support::Script;
@@ -51,15 +63,21 @@ fn every_future_and_stream_can_move_between_threads() {
     fn listing<T>(stream: impl Stream<Item = T> + Send + Unpin + 'static) {
         results(stream);
     }
+    // Its iterator is one for a single lifetime, which must not be part of what waits.
+    async fn borrowed(client: &Client, messages: &[(usize, Message)]) {
+        let messages = messages.iter().map(|(place, message)| (place, message));
+        drop(client.batch(messages.map(|(_, message)| message.clone())).await);
+    }
 
     let client = Script::default().client();
     let message = || Message::to("https://example.com");
     future(client.publish(message()));
     future(client.batch([message()]));
+    future(borrowed(&client, &[(0, message())]));
     future(client.check());
     future(client.queue("q").enqueue(message()));
     future(client.messages().cancel_all());
-    future(client.dlq().retry_all(&MessageOptions::new()));
+    future(client.dlq().retry_all());
     future(client.schedules().create("* * * * *", message()));
     future(client.schedules().reconcile("a-", [Schedule::new("a-b", "* * * * *", message())]));
     future(client.url_group("g").get());

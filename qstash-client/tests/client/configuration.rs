@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use qstash_client::{Client, ClientBuilder, Message, Region};
+use qstash_client::{Client, ClientBuilder, Message, error::ConfigError, types::Region};
 
-use crate::support::Script;
+use crate::support::{Script, TOKEN};
 
 type Variables = &'static [(&'static str, &'static str)];
 
@@ -27,6 +27,10 @@ async fn used_by(builder: ClientBuilder) -> (String, String) {
         uri.strip_suffix("/v2/publish/https://h").unwrap().to_owned(),
         token.strip_prefix("Bearer ").unwrap().to_owned(),
     )
+}
+
+fn client(base_url: &str, token: &str) -> Result<Client, ConfigError> {
+    Script::default().builder().base_url(base_url).token(token).build()
 }
 
 #[tokio::test]
@@ -102,12 +106,25 @@ async fn what_is_set_in_code_wins_over_the_environment() {
 
 #[test]
 fn a_mistake_in_the_environment_names_the_variable() {
-    let cases: [(Variables, &str, &str); 12] = [
+    let cases: [(Variables, &str, &str); 17] = [
         (&[], "QSTASH_TOKEN", "not set"),
         (&[("QSTASH_TOKEN", "")], "QSTASH_TOKEN", "not set"),
         (&[("QSTASH_TOKEN", " t")], "QSTASH_TOKEN", "white space"),
-        (&[("QSTASH_TOKEN", "t\n")], "QSTASH_TOKEN", "white space"),
-        (&[("QSTASH_TOKEN", "Bearer t")], "QSTASH_TOKEN", "blanks"),
+        (
+            &[("QSTASH_TOKEN", "t\n")],
+            "QSTASH_TOKEN",
+            "white space around the value, remove it (errors.md#token)",
+        ),
+        (&[("QSTASH_TOKEN", "\"t\"")], "QSTASH_TOKEN", "in quotes, which count as a part of it, remove them"),
+        (&[("QSTASH_TOKEN", "t"), ("QSTASH_URL", "'https://h'")], "QSTASH_URL", "in quotes"),
+        (
+            &[("QSTASH_TOKEN", "t"), ("QSTASH_URL", "localhost:8080")],
+            "QSTASH_URL",
+            "start with http:// or https:// (errors.md#base-url)",
+        ),
+        (&[("QSTASH_TOKEN", "Bearer t")], "QSTASH_TOKEN", "leave that out"),
+        (&[("QSTASH_TOKEN", "bearer t")], "QSTASH_TOKEN", "leave that out"),
+        (&[("QSTASH_TOKEN", "a t")], "QSTASH_TOKEN", "visible ASCII"),
         (&[("QSTASH_TOKEN", "t\u{fffd}")], "QSTASH_TOKEN", "ASCII"),
         (&[("QSTASH_TOKEN", "t"), ("QSTASH_URL", "https://h ")], "QSTASH_URL", "white space"),
         (&[("QSTASH_TOKEN", "t"), ("QSTASH_URL", "https://h/v2/publish")], "QSTASH_URL", "/v2/publish"),
@@ -145,7 +162,7 @@ fn a_base_url_that_cannot_be_meant_is_refused() {
         ("", "not set"),
         ("qstash.example", "https://"),
         ("ftp://qstash.example", "https://"),
-        ("https://", "no host"),
+        ("https://", "no valid host"),
         ("https://h/?a=1", "query"),
         ("https://h/#a", "fragment"),
         ("https://user:CANARY@h", "user info"),
@@ -157,20 +174,28 @@ fn a_base_url_that_cannot_be_meant_is_refused() {
         ("http://h:99999", "port"),
     ];
     for (base_url, words) in cases {
-        let error = Client::new(base_url, "t").expect_err(base_url);
+        let error = client(base_url, "t").expect_err(base_url);
         assert_eq!(error.setting(), "base URL");
         let text = error.to_string();
         assert!(text.contains(words) && !text.contains("CANARY"), "{base_url}: {text}");
     }
-    for base_url in ["http://h/gateway/", "http://h/v2/gateway", "http://h/v20", "http://[::1]:8080"] {
-        Client::new(base_url, "t").expect(base_url);
+    let legal = [
+        "http://h/gateway/",
+        "http://h/v2/gateway",
+        "http://h/v20",
+        "http://[::1]:8080",
+        "HTTP://H:",
+        "http://h_1:080",
+    ];
+    for base_url in legal {
+        client(base_url, "t").expect(base_url);
     }
 }
 
 #[test]
 fn a_token_must_be_one() {
     for token in ["", " ", "a b", "a\r\nb", "tökén"] {
-        let error = Client::new("http://h", token).expect_err(token);
+        let error = client("http://h", token).expect_err(token);
         assert_eq!(error.setting(), "token");
     }
 }
@@ -188,10 +213,7 @@ fn a_deadline_outside_the_deduplication_window_is_refused() {
 
 #[test]
 fn no_debug_output_shows_the_token() {
-    let builder = Client::builder()
-        .base_url("http://127.0.0.1:8080")
-        .token("CANARY")
-        .connect_timeout(Duration::from_secs(1));
+    let builder = Script::default().builder().base_url("http://127.0.0.1:8080").token("CANARY");
     let client = builder.clone().build().unwrap();
     let wrong = builder.clone().token("CANARY CANARY").build().unwrap_err();
     let shown = format!("{builder:?} {client:?} {client:#?} {wrong:?} {wrong}");
@@ -205,13 +227,21 @@ async fn the_token_is_marked_as_a_secret_for_everything_that_prints_requests() {
     server.client().publish(Message::to("https://h")).await.unwrap();
     let request = server.request();
     assert!(request.headers()["authorization"].is_sensitive());
-    assert!(!format!("{request:?}").contains("token-of-a-test"));
+    assert!(!format!("{request:?}").contains(TOKEN));
 }
 
-#[cfg(not(feature = "__tls"))]
+#[cfg(all(feature = "__http", not(feature = "__tls")))]
 #[test]
 fn https_without_a_tls_feature_is_refused_at_construction() {
     let error = Client::new("https://qstash.example", "t").unwrap_err();
     assert_eq!(error.setting(), "base URL");
     assert!(error.to_string().contains("rustls-no-provider"), "{error}");
+}
+
+#[cfg(not(feature = "__http"))]
+#[test]
+fn without_an_http_client_a_transport_must_be_given() {
+    let builder = Client::builder().base_url("https://qstash.example").token("t");
+    assert_eq!(builder.clone().build().unwrap_err().setting(), "transport");
+    Script::default().behind(builder).build().unwrap();
 }

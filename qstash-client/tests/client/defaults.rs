@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use qstash_client::{CallbackTarget, Client, Message, MessageOptions};
+use qstash_client::{CallbackTarget, Message, MessageOptions};
 
-use crate::support::{RawServer, Script, values};
+use crate::support::{Script, values};
 
 async fn headers_of(defaults: MessageOptions, message: Message) -> HeaderMap {
     let server = Script::default();
@@ -114,34 +114,4 @@ async fn the_application_may_add_its_name() {
         let error = server.builder().user_agent_suffix(suffix).build().unwrap_err();
         assert_eq!(error.setting(), "user agent");
     }
-}
-
-#[tokio::test]
-async fn calls_go_through_the_proxy_that_was_set() {
-    let proxy = RawServer::accepting().await;
-    let client = Client::builder()
-        .base_url("http://qstash.example")
-        .token("t")
-        .proxy(proxy.url.replace("http://", "http://me:secret@"))
-        .build()
-        .unwrap();
-    client.publish(Message::to("https://h/x")).await.unwrap();
-    let request = &proxy.requests()[0];
-    assert!(
-        request.starts_with("POST http://qstash.example/v2/publish/https://h/x HTTP/1.1\r\n"),
-        "{request}"
-    );
-    assert!(request.contains("\r\nproxy-authorization: Basic "), "{request}");
-}
-
-#[test]
-fn a_proxy_that_is_no_url_is_refused_without_being_shown() {
-    let error = Client::builder()
-        .base_url("http://qstash.example")
-        .token("t")
-        .proxy("http://me:CANARY@:bad port")
-        .build()
-        .unwrap_err();
-    assert_eq!(error.setting(), "proxy");
-    assert!(!format!("{error:?} {error}").contains("CANARY"));
 }

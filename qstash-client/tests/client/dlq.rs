@@ -29,7 +29,7 @@ async fn one_entry_is_read_deleted_and_retried() {
 
     let server = Script::new([ok(r#"{"messageId":"msg_9"}"#)]);
     let overrides = MessageOptions::new().retries(0);
-    let receipt = server.client().dead_letter("1-0").retry(&overrides).await.unwrap();
+    let receipt = server.client().dead_letter("1-0").retry_with(&overrides).await.unwrap();
     assert_eq!(receipt.message_id.as_str(), "msg_9");
     assert_eq!(target(&server), (Method::POST, "/v2/dlq/retry/1-0".into()));
     assert_eq!(server.request().headers()["upstash-retries"], "0");
@@ -41,7 +41,7 @@ async fn a_page_says_where_the_next_one_begins() {
         r#"{"messages":[{"dlqId":"1-0","messageId":"msg_1","url":"u","createdAt":1}],"cursor":"1-1"}"#;
     let server = Script::new([ok(first)]);
     let page =
-        server.client().dlq().response_status(500).message("msg_1").cursor("1-0").list().await.unwrap();
+        server.client().dlq().response_status(500).message_id("msg_1").cursor("1-0").list().await.unwrap();
     assert_eq!((page.items.len(), page.cursor.as_deref()), (1, Some("1-1")));
     let query = "/v2/dlq?responseStatus=500&messageId=msg_1&cursor=1-0";
     assert_eq!(target(&server), (Method::GET, query.into()));
@@ -62,12 +62,15 @@ async fn several_entries_are_deleted_and_retried() {
 
     let server =
         Script::new([ok(r#"{"cursor":"","responses":[{"messageId":"msg_9"},{"messageId":"msg_10"}]}"#)]);
-    let page = server.client().dlq().ids(["1-0", "1-1"]).retry(&MessageOptions::new()).await.unwrap();
+    let page = server.client().dlq().ids(["1-0", "1-1"]).retry().await.unwrap();
     assert_eq!((page.items.len(), page.cursor), (2, None));
     assert_eq!(target(&server), (Method::POST, "/v2/dlq/retry?dlqIds=1-0&dlqIds=1-1".into()));
 
     let server = Script::new([ok(r#"{"deleted":1}"#)]);
-    assert_eq!(server.client().dlq().message("msg_1").message("msg_2").delete().await.unwrap().deleted, 1);
+    assert_eq!(
+        server.client().dlq().message_id("msg_1").message_id("msg_2").delete().await.unwrap().deleted,
+        1
+    );
     assert_eq!(target(&server), (Method::DELETE, "/v2/dlq?messageId=msg_2".into()));
 
     for none in [r#"{"deleted":0}"#, "{}", r#"{"deleted":null,"cursor":null,"new":1}"#, r#"{"cursor":""}"#] {
@@ -78,6 +81,6 @@ async fn several_entries_are_deleted_and_retried() {
     }
 
     let server = Script::new([ok(r#"{"responses":[]}"#)]);
-    assert!(server.client().dlq().retry_all(&MessageOptions::new()).await.unwrap().items.is_empty());
+    assert!(server.client().dlq().retry_all().await.unwrap().items.is_empty());
     assert_eq!(target(&server), (Method::POST, "/v2/dlq/retry".into()));
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::StatusCode;
-use qstash_client::{Error, Message, RateLimitKind, RetryPolicy};
+use qstash_client::{Error, Message, RetryPolicy, error::RateLimitKind};
 
 use crate::support::{Answer, Script, interrupted, not_sent, ok, status, with_headers};
 
@@ -16,7 +16,7 @@ async fn failure(answer: Answer) -> Error {
 }
 
 fn timed_out(answer: Answer) -> Answer {
-    answer.map_err(qstash_client::TransportError::timed_out)
+    answer.map_err(qstash_client::error::TransportError::timed_out)
 }
 
 /// What the questions say: retryable, ambiguous, timeout.
@@ -29,15 +29,30 @@ async fn every_failure_answers_the_questions_of_a_caller() {
     const YES: bool = true;
     const NO: bool = false;
     let table = [
-        (not_sent(), None, [YES, NO, NO], "could not connect to QStash"),
-        (timed_out(not_sent()), None, [YES, NO, YES], "could not connect to QStash in time"),
+        (
+            not_sent(),
+            None,
+            [YES, NO, NO],
+            "could not connect to QStash at https://qstash.example (errors.md#no-connection)",
+        ),
+        (
+            timed_out(not_sent()),
+            None,
+            [YES, NO, YES],
+            "could not connect to QStash at https://qstash.example in time (errors.md#no-connection)",
+        ),
         (
             interrupted(),
             None,
             [YES, YES, NO],
-            "the connection to QStash broke before the answer was complete",
+            "the connection to QStash broke before the answer was complete (errors.md#lost-answer)",
         ),
-        (timed_out(interrupted()), None, [YES, YES, YES], "QStash did not answer in time"),
+        (
+            timed_out(interrupted()),
+            None,
+            [YES, YES, YES],
+            "QStash did not answer in time (errors.md#lost-answer)",
+        ),
         (
             status(400, r#"{"error":"invalid Upstash-Retries"}"#),
             Some(400),
@@ -51,14 +66,24 @@ async fn every_failure_answers_the_questions_of_a_caller() {
             "QStash answered 404 Not Found: topic x not found",
         ),
         (status(408, ""), Some(408), [YES, YES, YES], "QStash answered 408 Request Timeout"),
-        (status(429, ""), Some(429), [YES, NO, NO], "QStash answered 429 Too Many Requests"),
+        (
+            status(429, ""),
+            Some(429),
+            [YES, NO, NO],
+            "QStash answered 429 Too Many Requests (errors.md#rate-limit)",
+        ),
         (
             status(502, "<html>\n<b>bad</b>\n</html>\n"),
             Some(502),
             [YES, YES, NO],
-            "QStash answered 502 Bad Gateway: <html> <b>bad</b> </html>",
+            "QStash answered 502 Bad Gateway: <html> <b>bad</b> </html> (errors.md#server-error)",
         ),
-        (status(504, ""), Some(504), [YES, YES, YES], "QStash answered 504 Gateway Timeout"),
+        (
+            status(504, ""),
+            Some(504),
+            [YES, YES, YES],
+            "QStash answered 504 Gateway Timeout (errors.md#server-error)",
+        ),
         (ok("<html>"), Some(200), [NO, YES, NO], "the answer of QStash was not understood"),
         (ok("[]"), Some(200), [NO, NO, NO], "the URL group has no endpoints"),
         (ok(r#"{"messages":[]}"#), Some(200), [NO, NO, NO], "the URL group has no endpoints"),
@@ -75,7 +100,7 @@ async fn every_failure_answers_the_questions_of_a_caller() {
 async fn no_error_repeats_its_source() {
     let mistake = Message::to("ftp://x");
     let mistake = Script::default().client().publish(mistake).await.unwrap_err();
-    let config = qstash_client::Client::new("ftp://x", "t").unwrap_err();
+    let config = Script::default().builder().base_url("ftp://x").build().unwrap_err();
     let mut chains: Vec<Box<dyn std::error::Error>> = vec![mistake.into(), config.into()];
     for answer in [not_sent(), interrupted(), status(500, "x"), ok("x"), ok("[]")] {
         chains.push(failure(answer).await.into());
@@ -107,6 +132,7 @@ async fn an_answer_without_a_message_id_is_not_understood() {
         r#"{"messageId":""}"#,
         r#"{"messageId":7}"#,
         r#"[{"url":"https://a.example"}]"#,
+        r#"["msg_1",null,false]"#,
         r#"{"messages":[{}]}"#,
         r#"{"messages":7}"#,
     ] {
@@ -176,15 +202,83 @@ async fn a_429_tells_which_limit_and_when_it_ends() {
 #[tokio::test]
 async fn a_429_without_readable_headers_is_still_one() {
     let unreadable = [("burst-ratelimit-reset", "soon".to_owned())];
-    for answer in [status(429, ""), with_headers(status(429, ""), &unreadable)] {
+    let cases = [
+        (status(429, ""), None),
+        (with_headers(status(429, ""), &[("server", "gateway".to_owned())]), None),
+        (with_headers(status(429, ""), &unreadable), Some((RateLimitKind::Burst, None))),
+    ];
+    for (answer, limit) in cases {
         let error = failure(answer).await;
-        assert_eq!(error.retry_after(), None);
+        assert_eq!((error.is_retryable(), error.retry_after()), (true, None));
         let Error::Api(error) = error else {
             panic!("a 429 is an API error");
         };
-        assert_eq!(error.rate_limit().unwrap().kind(), RateLimitKind::Burst);
-        assert_eq!(error.rate_limit().unwrap().reset(), None);
+        assert_eq!(error.rate_limit().map(|limit| (limit.kind(), limit.reset())), limit);
     }
+}
+
+/// What a program prints whose `main` returns the error.
+fn printed(error: impl std::fmt::Debug) -> String {
+    format!("Error: {error:?}")
+}
+
+#[tokio::test]
+async fn an_error_that_leaves_main_is_a_text_that_says_what_to_do() {
+    let cases = [
+        (
+            "https://qstash-us-east-1.upstash.io",
+            status(401, r#"{"error":"invalid token"}"#),
+            "Error: QStash answered 401 Unauthorized: invalid token: the token is not one of \
+             https://qstash-us-east-1.upstash.io, whose tokens are at https://console.upstash.com/qstash (errors.md#unknown-token)",
+        ),
+        (
+            "http://localhost:8080",
+            status(401, ""),
+            "Error: QStash answered 401 Unauthorized: the token is not one of http://localhost:8080, where `qstash-dev` \
+             prints it when it starts (errors.md#unknown-token)",
+        ),
+        (
+            "https://gateway.example/qstash",
+            status(401, ""),
+            "Error: QStash answered 401 Unauthorized: the token is not one of https://gateway.example/qstash (errors.md#unknown-token)",
+        ),
+        (
+            "http://127.0.0.1:8080",
+            not_sent(),
+            "Error: could not connect to QStash at http://127.0.0.1:8080, does `qstash-dev` run there? (errors.md#no-connection): \
+             connection refused",
+        ),
+        (
+            "https://qstash.upstash.io",
+            ok("[1]"),
+            "Error: the answer of QStash was not understood: invalid type: integer `1`, expected the object of a Receipt",
+        ),
+    ];
+    for (base_url, answer, text) in cases {
+        let builder = Script::new([answer]).builder().base_url(base_url).retry(RetryPolicy::never());
+        let error = builder.build().unwrap().publish(Message::to("https://example.com")).await.unwrap_err();
+        assert!(printed(&error).starts_with(text), "{error:?}");
+        let error: Box<dyn std::error::Error> = error.into();
+        assert!(printed(error).starts_with(text));
+    }
+}
+
+#[tokio::test]
+async fn errors_about_batches_settings_and_checks_are_texts_as_well() {
+    let server = Script::new([ok(r#"[{"error":"queue is full"},{"messageId":"msg_1"}]"#), not_sent()]);
+    let message = || Message::to("https://example.com");
+    let client = server.builder().retry(RetryPolicy::never()).build().unwrap();
+    let error = client.batch([message(), message()]).await.unwrap().into_result().unwrap_err();
+    assert_eq!(
+        printed(error),
+        "Error: 1 of 2 messages were not accepted: QStash refused the message: queue is full"
+    );
+    let error = client.check().await.unwrap_err();
+    let text = "Error: there is no QStash at the base URL: could not connect to QStash at https://qstash.example (errors.md#no-connection)";
+    assert_eq!(printed(error), format!("{text}: connection refused"));
+    let error = qstash_client::ClientBuilder::from_vars(|_| None).build().unwrap_err();
+    let text = printed(error);
+    assert!(text.starts_with("Error: QSTASH_TOKEN: not set") && text.contains("qstash-dev"), "{text}");
 }
 
 #[tokio::test]

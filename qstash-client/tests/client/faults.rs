@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::pending,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,7 +15,8 @@ use tokio::{
 };
 
 use crate::{
-    support::{Answer, Script, http_answer, http_client, is_complete, not_sent, ok, refusing},
+    loopback::{self, http_answer, is_complete, refusing},
+    support::{Answer, Script, not_sent, ok},
     verbs::{self, Failure, Got, Twice, Verb},
 };
 
@@ -136,6 +137,8 @@ impl Case {
         match self.fault {
             Fault::Dripping => Ok(()),
             Fault::Odd(_) if verb.answer.is_empty() => Ok(()),
+            // The only record without an id: its fields are kept as odd ones.
+            Fault::Odd(Odd::OtherTypes) if verb.name == "client.global_parallelism()" => Ok(()),
             _ => Err(Failure { got: self.got, ambiguous: self.ambiguous }),
         }
     }
@@ -150,10 +153,6 @@ impl Case {
         1 + usize::from(is_repeated)
     }
 }
-
-/// Shared, since setting it up takes longer than a call. Each call has a connection of its own.
-static HTTP: LazyLock<reqwest::Client> =
-    LazyLock::new(|| http_client().pool_max_idle_per_host(0).build().unwrap());
 
 /// A server that breaks on its first calls.
 struct Server {
@@ -190,8 +189,7 @@ impl Server {
 
     fn client(&self, retries: u32) -> Client {
         let policy = RetryPolicy::default().retries(retries).first_wait(Duration::ZERO);
-        let builder = Client::builder().base_url(&*self.url).token("t").http_client(HTTP.clone());
-        builder.retry(policy).build().unwrap()
+        loopback::builder(&self.url).retry(policy).build().unwrap()
     }
 
     fn sent(&self) -> usize {
@@ -310,7 +308,7 @@ async fn a_call_that_is_never_answered_ends_at_its_deadline_and_is_not_repeated(
 async fn a_connection_that_is_refused_may_be_tried_again_by_every_verb() {
     let (url, _socket) = refusing();
     for verb in verbs::all() {
-        let client = Client::builder().base_url(&*url).token("t").http_client(HTTP.clone());
+        let client = loopback::builder(&url);
         let failure = (verb.call)(client.retry(RetryPolicy::never()).build().unwrap()).await.unwrap_err();
         assert_eq!(failure, Failure { got: Got::NoAnswer, ambiguous: false }, "{}", verb.name);
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use qstash_client::FlowLimits;
+use qstash_client::types::FlowLimits;
 
 use crate::support::{Script, ok};
 

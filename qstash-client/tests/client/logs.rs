@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use qstash_client::LogState;
+use qstash_client::types::LogState;
 
 use crate::support::{Script, ok};
 
@@ -38,8 +38,8 @@ async fn every_filter_is_a_parameter() {
     let page = server
         .client()
         .logs()
-        .message("msg_1")
-        .messages(["msg_2", "msg_3"])
+        .message_id("msg_1")
+        .message_ids(["msg_2", "msg_3"])
         .state(LogState::InProgress)
         .state("CANCELLED")
         .url("https://h/?x=1,2")
@@ -54,7 +54,7 @@ async fn every_filter_is_a_parameter() {
         .caller_ip([127, 0, 0, 1].into())
         .from(SystemTime::UNIX_EPOCH + Duration::from_millis(1500))
         .until(SystemTime::UNIX_EPOCH + Duration::from_secs(2))
-        .count(1000.try_into().unwrap())
+        .page_size(1000.try_into().unwrap())
         .cursor("1-0")
         .list()
         .await

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
-use qstash_client::{CallbackTarget, Endpoint, Error, FlowControl, Message, MessageOptions, Schedule};
+use qstash_client::{
+    CallbackTarget, Error, Message, MessageOptions, reconcile::Schedule, types::FlowLimits,
+    url_groups::Endpoint,
+};
 
 use crate::support::Script;
 
@@ -17,20 +20,20 @@ fn target() -> CallbackTarget {
 
 /// Every kind of bad input, with the field and the words that its error must name.
 fn mistakes() -> Vec<(Message, &'static str, &'static str)> {
-    let without_limit = || FlowControl::new("key").unwrap();
+    let no_limit = FlowLimits::default();
     let too_long = format!("https://example.com/{}", "a".repeat(70_000));
     vec![
         (Message::to(""), "destination", "non-empty"),
         (Message::to("example.com/hook"), "destination", "https://"),
         (Message::to("ftp://example.com"), "destination", "https://"),
-        (Message::to("https://"), "destination", "no host"),
-        (Message::to("https:///path"), "destination", "no host"),
+        (Message::to("https://"), "destination", "no valid host"),
+        (Message::to("https:///path"), "destination", "no valid host"),
         (Message::to("https://h:99999/"), "destination", "port"),
-        (Message::to("https://[::1/"), "destination", "no host"),
+        (Message::to("https://[::1/"), "destination", "no valid host"),
         (Message::to("https://h/../../../../messages/x"), "destination", r#""..""#),
         (Message::to("https://h/%2e%2E/x"), "destination", r#""%2e%2E""#),
         (Message::to("https://h/./x"), "destination", r#"".""#),
-        (Message::to(r"https://h\..\x"), "destination", "%5C"),
+        (Message::to(r"https://h\..\x"), "destination", r"'\\'"),
         (Message::to("https://h/a b"), "destination", "%20"),
         (Message::to("https://h/a\nb"), "destination", "%0A"),
         (Message::to(" https://h"), "destination", "https://"),
@@ -43,8 +46,8 @@ fn mistakes() -> Vec<(Message, &'static str, &'static str)> {
         (Message::to_url_group("a/b"), "URL group", "'/'"),
         (message().method(Method::CONNECT), "method", "CONNECT"),
         (message().retry_delay("soon"), "retry delay", "soon"),
-        (message().flow_control(without_limit()), "flow control", "parallelism or a rate"),
-        (message().flow_control(without_limit().rate(1).period(Duration::ZERO)), "flow control", "period"),
+        (message().flow_control("key", no_limit), "flow control", "parallelism or a rate"),
+        (message().flow_control("key", no_limit.rate(1).period(Duration::ZERO)), "flow control", "period"),
         (message().forward("x y", "1"), "forwarded header", r#""x y""#),
         (message().forward("", "1"), "forwarded header", r#""""#),
         (message().forward("x", "a\nb"), "forwarded header", "value of x"),
@@ -70,7 +73,7 @@ fn mistakes() -> Vec<(Message, &'static str, &'static str)> {
             "value of x",
         ),
         (
-            message().callback(target().flow_control(without_limit())),
+            message().callback(target().flow_control("key", no_limit)),
             "callback flow control",
             "parallelism or a rate",
         ),
@@ -126,7 +129,7 @@ fn debug_of_what_holds_a_url_shows_no_secret_parts() {
         format!("{:?}", client.messages().url(URL)),
         format!("{:?}", client.dlq().url(URL)),
         format!("{:?} {:?}", client.logs().url(URL), client.logs().url(URL).by_message()),
-        format!("{:?}", Endpoint::to(URL)),
+        format!("{:?}", Endpoint::new(URL)),
         format!("{:?}", Schedule::new("s", "0 4 * * *", message())),
         format!("{:?}", MessageOptions::new().callback(URL).header("x", "CANARY")),
     ];
@@ -152,12 +155,9 @@ fn debug_shows_neither_the_body_nor_header_values_nor_queries() {
 fn a_header_that_the_client_or_http_writes_cannot_be_set() {
     for name in [
         "authorization",
-        "Connection",
         "content-length",
         "expect",
         "Host",
-        "transfer-encoding",
-        "upgrade",
         "user-agent",
         "upstash-delay",
         "Upstash-Not-Before",
@@ -168,5 +168,48 @@ fn a_header_that_the_client_or_http_writes_cannot_be_set() {
         let mistake = message.parts().unwrap_err();
         assert_eq!(mistake.field(), "header", "{name}");
         assert!(mistake.to_string().contains("cannot be set here"), "{mistake}");
+    }
+}
+
+#[test]
+fn a_header_that_ends_with_the_connection_can_neither_be_sent_nor_forwarded() {
+    // RFC 9110, section 7.6.1, and `Proxy-Authenticate` and `Proxy-Authorization` of section 11.7.
+    for name in [
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Authenticate",
+        "proxy-authorization",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "transfer-encoding",
+        "Upgrade",
+    ] {
+        let mistakes = [
+            message().header(name, "1"),
+            message().forward(name, "1"),
+            message().callback(target().forward(name, "1")),
+            message().failure_callback(target().forward(name, "1")),
+        ];
+        for message in mistakes {
+            let mistake = message.parts().unwrap_err();
+            assert!(mistake.to_string().contains("is about one connection"), "{mistake}");
+        }
+    }
+}
+
+#[test]
+fn a_body_drops_the_content_type_of_the_body_before_it_and_keeps_one_that_was_set() {
+    let cases = [
+        (message().json(&1).body("raw"), None),
+        (message().text("a").body("raw"), None),
+        (message().json(&1).content_type("a/b").body("raw"), Some("a/b")),
+        (message().content_type("a/b").body("raw"), Some("a/b")),
+        (message().content_type("a/b").json(&1).body("raw"), None),
+        (message().body("raw").json(&1), Some("application/json")),
+    ];
+    for (message, content_type) in cases {
+        let found = message.parts().unwrap().options.content_type.as_ref();
+        assert_eq!(found.map(|value| value.to_str().unwrap()), content_type);
     }
 }

@@ -41,7 +41,7 @@ async fn filters_become_repeated_parameters() {
         .caller_ip([127, 0, 0, 1].into())
         .from(SystemTime::UNIX_EPOCH + Duration::from_millis(1500))
         .until(SystemTime::UNIX_EPOCH + Duration::from_secs(2))
-        .count(5.try_into().unwrap());
+        .at_most(5.try_into().unwrap());
     assert_eq!(filtered.cancel().await.unwrap(), 12);
     assert_eq!(server.request().method(), Method::DELETE);
     assert_eq!(

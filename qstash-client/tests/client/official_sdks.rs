@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use qstash_client::{CallbackTarget, FlowControl, Message, Redaction};
+use qstash_client::{
+    CallbackTarget, Message,
+    types::{FlowLimits, Redaction},
+};
 use qstash_types::DeliveryOptions;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -136,7 +139,7 @@ fn message(values: &Map<String, Value>) -> Message {
             "failureCallback" => message.failure_callback(target(value)),
             "deduplicationId" => message.deduplication_id(text),
             "contentBasedDeduplication" => message.deduplicate_by_content(),
-            "flowControl" => message.flow_control(flow_control(value)),
+            "flowControl" => message.flow_control(value["key"].as_str().unwrap(), limits(value)),
             "labels" => {
                 let labels = value.as_array().unwrap().iter();
                 labels.fold(message, |message, label| message.label(label.as_str().unwrap()))
@@ -163,22 +166,20 @@ fn target(value: &Value) -> CallbackTarget {
         "Retries" => target.retries(text.parse().unwrap()),
         "Retry-Delay" => target.retry_delay(text),
         "Flow-Control-Key" => {
-            let mut flow_control = FlowControl::new(text).unwrap();
-            flow_control.limits = settings["Flow-Control-Value"].parse().unwrap();
-            target.flow_control(flow_control)
+            target.flow_control(text, settings["Flow-Control-Value"].parse::<FlowLimits>().unwrap())
         }
         "Flow-Control-Value" => target,
         name => target.forward(name.strip_prefix("Forward-").unwrap(), text),
     })
 }
 
-fn flow_control(value: &Value) -> FlowControl {
-    let start = FlowControl::new(value["key"].as_str().unwrap()).unwrap();
-    value.as_object().unwrap().iter().fold(start, |flow_control, (name, value)| match name.as_str() {
-        "parallelism" => flow_control.parallelism(number(value)),
-        "rate" => flow_control.rate(number(value)),
-        "period" => flow_control.period(seconds(value)),
-        _ => flow_control,
+fn limits(value: &Value) -> FlowLimits {
+    let fields = value.as_object().unwrap().iter();
+    fields.fold(FlowLimits::default(), |limits, (name, value)| match name.as_str() {
+        "parallelism" => limits.parallelism(number(value)),
+        "rate" => limits.rate(number(value)),
+        "period" => limits.period(seconds(value)),
+        _ => limits,
     })
 }
 

@@ -132,3 +132,19 @@ async fn the_log_is_a_stream_of_entries_and_a_stream_of_messages() {
     assert_eq!(messages.iter().map(|message| message.entries.len()).collect::<Vec<_>>(), [1, 0]);
     assert_eq!(queries(&server), ["", "cursor=1-1", "groupBy=messageId", "groupBy=messageId&cursor=1-1"]);
 }
+
+#[tokio::test]
+async fn an_odd_field_hides_neither_its_entry_nor_the_others() {
+    let page = r#"{"messages": [
+        {"dlqId": "1-0", "messageId": "msg_1", "createdAt": 1e400, "responseBodyBase64": "REDACTED:00ff", "maxRetries": -1},
+        {"dlqId": "2-0", "messageId": "msg_2", "url": "https://example.com", "createdAt": 1}
+    ]}"#;
+    let server = Script::new([ok(page)]);
+    let letters: Vec<_> = server.client().dlq().label("a").stream().try_collect().await.unwrap();
+    let odd: Vec<_> = letters[0].message.odd.iter().chain(letters[0].odd.iter()).collect();
+    assert_eq!(
+        odd,
+        [("maxRetries", "-1"), ("createdAt", "1e400"), ("responseBodyBase64", r#""REDACTED:00ff""#)]
+    );
+    assert_eq!((letters[1].message.url.as_str(), letters[1].odd.is_empty()), ("https://example.com", true));
+}

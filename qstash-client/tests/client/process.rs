@@ -4,7 +4,9 @@ use std::{env, ffi::OsStr, process::Command};
 
 use qstash_client::{Client, Message};
 
-use crate::support::RawServer;
+use crate::loopback::RawServer;
+#[cfg(all(feature = "hyper", feature = "rustls", not(feature = "native-tls"), target_os = "linux"))]
+use crate::tls::{AUTHORITY, Http2Server};
 
 const ALONE: &str = "QSTASH_CLIENT_TEST_RUNS_ALONE";
 
@@ -41,6 +43,33 @@ fn without_certificates_plain_http_works_and_https_says_what_is_missing() {
             let error = Client::new("https://qstash.example", "t").unwrap_err();
             assert!(error.to_string().contains("ca-certificates"), "{error}");
             assert!(std::error::Error::source(&error).is_some());
+        }
+    }
+}
+
+#[cfg(all(feature = "hyper", feature = "rustls", not(feature = "native-tls"), target_os = "linux"))]
+#[tokio::test]
+async fn hyper_speaks_http_2_to_a_server_that_offers_it_over_tls() {
+    let test = "process::hyper_speaks_http_2_to_a_server_that_offers_it_over_tls";
+    if alone(test, &[("SSL_CERT_FILE", AUTHORITY)]) {
+        let server = Http2Server::start().await;
+        let client = Client::builder().base_url(&*server.url).token("t").hyper().build().unwrap();
+        for body in ["", "text"] {
+            let message = Message::to("https://example.com/a//b?c=%2F").text(body).retries(2);
+            let published = client.publish(message).await.unwrap();
+            assert_eq!(published.message_id().as_str(), "msg_1");
+        }
+        let requests = server.requests();
+        assert_eq!(requests.iter().map(|request| &**request.body()).collect::<Vec<_>>(), [&b""[..], b"text"]);
+        for request in requests {
+            assert_eq!(request.version(), http::Version::HTTP_2);
+            assert_eq!(
+                request.uri().to_string(),
+                server.url.clone() + "/v2/publish/https://example.com/a//b?c=%2F"
+            );
+            assert_eq!(request.headers()["upstash-retries"], "2");
+            assert_eq!(request.headers()["authorization"], "Bearer t");
+            assert_eq!(request.headers().get("host"), None, "HTTP/2 has another place for it");
         }
     }
 }

@@ -2,12 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::{TryStreamExt, stream};
 use http::{HeaderMap, Method, header};
 use qstash_client::{
-    CallbackTarget, DeduplicationId, Destination, Endpoint, FlowControl, Message, Redaction, RetryDelay,
+    CallbackTarget, Message,
+    types::{DeduplicationId, Destination, FlowLimits, Redaction, RetryDelay, Url},
+    url_groups::Endpoint,
 };
 
-use crate::support::{ACCEPTED, Script, ok, status, values, with_headers};
+use crate::support::{
+    ACCEPTED, Answer, Script, TOKEN, interrupted, not_sent, ok, status, values, with_headers,
+};
 
 fn json_of_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let mut pairs: Vec<_> =
@@ -41,7 +46,7 @@ async fn a_message_is_one_post_with_its_destination_in_the_path() {
     assert_eq!(
         json_of_headers(request.headers()),
         [
-            ("authorization", "Bearer token-of-a-test"),
+            ("authorization", format!("Bearer {TOKEN}").as_str()),
             ("content-type", "application/json"),
             ("user-agent", agent),
         ]
@@ -69,14 +74,14 @@ async fn a_base_url_may_have_a_path_of_its_own() {
 
 #[tokio::test]
 async fn every_setter_writes_its_header() {
-    let key = FlowControl::new("pool").unwrap();
+    let limits = FlowLimits::default();
     let message = Message::to("https://example.com")
         .text("hi")
         .method(Method::PUT)
         .timeout(Duration::from_millis(1500))
         .retries(7)
         .retry_delay("1000 * (1 + retried)")
-        .flow_control(key.clone().rate(10).parallelism(2).period(Duration::from_secs(60)))
+        .flow_control("pool", limits.rate(10).parallelism(2).period(Duration::from_secs(60)))
         .forward("X-Trace", "abc")
         .forward("x-trace", "def")
         .delay(Duration::from_secs(90))
@@ -93,7 +98,7 @@ async fn every_setter_writes_its_header() {
                 .timeout(Duration::from_secs(5))
                 .retries(0)
                 .retry_delay("1000".parse::<RetryDelay>().unwrap())
-                .flow_control(key.parallelism(1))
+                .flow_control("pool", limits.parallelism(1))
                 .forward("x-tenant", "42"),
         );
 
@@ -201,7 +206,7 @@ async fn each_publish_of_the_same_message_gets_an_id_of_its_own() {
 async fn a_typed_value_is_taken_wherever_text_is() {
     let destination: Destination = "https://example.com".try_into().unwrap();
     let id = DeduplicationId::new("a").unwrap();
-    let callback = qstash_client::Url::new("https://example.com/done").unwrap();
+    let callback = qstash_client::types::Url::new("https://example.com/done").unwrap();
     let message = Message::to(destination)
         .deduplication_id(&id)
         .callback(callback)
@@ -222,7 +227,7 @@ async fn text_may_be_borrowed_from_a_string() {
     client.publish(message().deduplication_id(&id)).await.unwrap();
     client.queue(&id).enqueue(message()).await.unwrap();
     client.schedule(&id).upsert(&cron, message()).await.unwrap();
-    client.url_group(&id).upsert([Endpoint::to(&url).name(&id)]).await.unwrap();
+    client.url_group(&id).upsert([Endpoint::new(&url).name(&id)]).await.unwrap();
     assert_eq!(server.requests().len(), 4);
 }
 
@@ -271,6 +276,27 @@ async fn a_url_group_gives_a_receipt_per_endpoint_in_both_documented_shapes() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_message_that_this_very_call_may_have_enqueued_is_no_duplicate() {
+    type Failure = fn() -> Answer;
+    // The failure before the answer, and whether the answer can be about another publish alone.
+    let cases: [(Failure, bool); 4] =
+        [(not_sent, true), (|| status(429, ""), true), (interrupted, false), (|| status(503, ""), false)];
+    let message = || Message::to("https://example.com").deduplication_id("mine");
+    for (failure, is_certain) in cases {
+        let one = Script::new([failure(), ok(r#"{"messageId":"msg_1","deduplicated":true}"#)]);
+        let published = one.client().publish(message()).await.unwrap();
+        assert_eq!(published.is_duplicate(), is_certain, "{published:?}");
+
+        let many = || Script::new([failure(), ok(r#"[{"messageId":"msg_1","deduplicated":true}]"#)]);
+        let outcome = many().client().batch([message()]).await.unwrap();
+        assert_eq!(outcome.into_result().unwrap()[0].is_duplicate(), is_certain);
+        let results = many().client().publisher().publish(stream::iter([message()]));
+        let published: Vec<_> = results.try_collect().await.unwrap();
+        assert_eq!(published[0].is_duplicate(), is_certain);
+    }
+}
+
 #[tokio::test]
 async fn a_duplicate_is_reported_only_if_the_caller_asked_for_deduplication() {
     let duplicate = || [status(202, r#"{"messageId":"msg_1","deduplicated":true}"#)];
@@ -295,4 +321,24 @@ async fn unknown_fields_of_an_answer_are_ignored() {
     )]);
     let published = server.client().publish(Message::to("https://example.com")).await.unwrap();
     assert_eq!(published.message_id().as_str(), "msg_1");
+}
+
+#[tokio::test]
+async fn an_odd_field_of_a_receipt_costs_that_field_alone() {
+    let server = Script::new([ok(r#"{"messageId":"msg_1","url":7,"deduplicated":true}"#)]);
+    let published = server.client().publish(Message::to("https://h").deduplication_id("mine")).await.unwrap();
+    let receipt = &published.receipts()[0];
+    assert_eq!((receipt.message_id.as_str(), receipt.url.as_deref()), ("msg_1", None));
+    assert!(receipt.deduplicated);
+    assert_eq!(receipt.odd.get("url"), Some("7"));
+}
+
+#[tokio::test]
+async fn a_destination_that_is_too_long_behind_the_base_url_is_refused() {
+    let start = "https://example.com/";
+    let longest = format!("{start}{}", "a".repeat(Url::MAX_LEN - start.len()));
+    let server = Script::default();
+    let error = server.client().publish(Message::to(longest)).await.unwrap_err();
+    assert_eq!(error.to_string(), "invalid destination: the URL is longer than 65534 bytes");
+    assert!(server.requests().is_empty());
 }

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use http::{Request, Response, StatusCode};
-use qstash_client::{Client, ClientBuilder, Error, Message, TransportError};
+use qstash_client::{Client, ClientBuilder, Error, Message, error::TransportError};
 use serde_json::{Value, json};
 use tokio::{
     runtime::{Builder, Runtime},

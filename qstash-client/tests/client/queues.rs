@@ -1,7 +1,7 @@
 //! Queues, call by call.
 
 use http::Method;
-use qstash_client::{Message, QueueSettings};
+use qstash_client::{Message, queues::QueueSettings};
 
 use crate::support::{Script, ok};
 
@@ -14,7 +14,7 @@ fn sent(server: &Script) -> (Method, String, String) {
 #[tokio::test]
 async fn every_verb_of_a_queue_is_one_call() {
     let server = Script::new([ok("")]);
-    let settings = QueueSettings::default().parallelism(5.try_into().unwrap()).running();
+    let settings = QueueSettings::new().parallelism(5.try_into().unwrap()).running();
     server.client().queue("emails").upsert(settings).await.unwrap();
     let body = r#"{"queueName":"emails","parallelism":5,"paused":false}"#;
     assert_eq!(sent(&server), (Method::POST, "/v2/queues".into(), body.into()));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 use qstash_client::{
-    CallbackTarget, Change, FlowControl, HeaderName, Message, MessageOptions, Plan, Redaction, Schedule,
+    CallbackTarget, Message, MessageOptions,
+    reconcile::{Change, Plan, Schedule},
+    types::{FlowLimits, HeaderName, Redaction},
 };
 use serde_json::{Value, json};
 
@@ -194,7 +196,7 @@ async fn what_means_the_same_is_no_difference() {
             .callback(CallbackTarget::to("https://h/cb").retries(9))
             .failure_callback("https://h/fcb")
             .in_queue("emails")
-            .flow_control(FlowControl::new("k").unwrap().rate(10))
+            .flow_control("k", FlowLimits::default().rate(10))
             .retry_delay("1000 * (1 + retried)")
             .label("a")
             .label("b")
@@ -238,7 +240,7 @@ async fn every_setting_that_the_server_shows_makes_a_difference() {
         ("failure callback", message().failure_callback("https://h/cb")),
         ("labels", message().label("a")),
         ("queue", message().in_queue("emails")),
-        ("flow control", message().flow_control(FlowControl::new("k").unwrap().parallelism(1))),
+        ("flow control", message().flow_control("k", FlowLimits::default().parallelism(1))),
         ("body", message().body("x")),
         ("body", message().redact(Redaction::body()).body("x")),
         ("header Content-Type", message().content_type("text/plain")),

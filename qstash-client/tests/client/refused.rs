@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::{TryStreamExt, future::BoxFuture};
-use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings, Schedule};
+use qstash_client::{
+    Client, Error, Message, MessageOptions, queues::QueueSettings, reconcile::Schedule, types::FlowLimits,
+    url_groups::Endpoint,
+};
 
 use crate::{
     support::{Script, ok},
@@ -36,7 +39,7 @@ async fn an_id_that_would_name_something_else_is_refused_by_every_verb() {
         client.message(id).cancel();
         client.messages().ids([id]).cancel();
         client.messages().ids(["msg_1", id]).cancel();
-        client.queue(id).upsert(QueueSettings::default());
+        client.queue(id).upsert(QueueSettings::new());
         client.queue(id).get();
         client.queue(id).delete();
         client.queue(id).pause();
@@ -49,7 +52,7 @@ async fn an_id_that_would_name_something_else_is_refused_by_every_verb() {
         client.schedule(id).delete();
         client.schedule(id).pause();
         client.schedule(id).resume();
-        client.url_group(id).upsert([Endpoint::to("https://example.com")]);
+        client.url_group(id).upsert([Endpoint::new("https://example.com")]);
         client.url_group(id).remove(["https://example.com"]);
         client.url_group(id).remove_named(["e"]);
         client.url_group("g").remove_named([id]);
@@ -58,11 +61,11 @@ async fn an_id_that_would_name_something_else_is_refused_by_every_verb() {
         client.url_group(id).delete();
         client.dead_letter(id).get();
         client.dead_letter(id).delete();
-        client.dead_letter(id).retry(&MessageOptions::new());
+        client.dead_letter(id).retry();
         client.dlq().ids([id]).delete();
-        client.dlq().ids([id]).retry(&MessageOptions::new());
-        client.logs().messages([id]).list();
-        client.logs().messages(["msg_1", id]).list();
+        client.dlq().ids([id]).retry();
+        client.logs().message_ids([id]).list();
+        client.logs().message_ids(["msg_1", id]).list();
         client.flow_control(id).get();
         client.flow_control(id).pause();
         client.flow_control(id).resume();
@@ -92,16 +95,16 @@ async fn a_filter_with_nothing_in_it_is_refused_by_every_verb() {
         client.messages().label("a").label(nothing).cancel();
         client.messages().flow_control_key(nothing).cancel();
         client.dlq().label(nothing).delete();
-        client.dlq().message(nothing).delete();
-        client.dlq().label(nothing).retry(&MessageOptions::new());
+        client.dlq().message_id(nothing).delete();
+        client.dlq().label(nothing).retry();
         client.dlq().label(nothing).delete_all();
-        client.dlq().label(nothing).retry_all(&MessageOptions::new());
+        client.dlq().label(nothing).retry_all();
         client.dlq().label(nothing).list();
         client.dlq().label("a").cursor(nothing).delete();
         client.dlq().label(nothing).stream().try_collect::<Vec<_>>();
         client.logs().label(nothing).list();
-        client.logs().message(nothing).list();
-        client.logs().message(nothing).by_message().list();
+        client.logs().message_id(nothing).list();
+        client.logs().message_id(nothing).by_message().list();
         client.logs().host(nothing).list();
         client.logs().path(nothing).list();
         client.logs().state(nothing).list();
@@ -124,12 +127,12 @@ async fn a_call_about_several_things_is_refused_when_it_names_none() {
         client.batch(none.map(Message::to));
         client.messages().ids(none).cancel();
         client.dlq().ids(none).delete();
-        client.dlq().ids(none).retry(&MessageOptions::new());
+        client.dlq().ids(none).retry();
         client.dlq().ids(none).list();
         client.dlq().ids(none).stream().try_collect::<Vec<_>>();
-        client.logs().messages(none).list();
-        client.logs().messages(none).stream().try_collect::<Vec<_>>();
-        client.url_group("g").upsert(none.map(Endpoint::to));
+        client.logs().message_ids(none).list();
+        client.logs().message_ids(none).stream().try_collect::<Vec<_>>();
+        client.url_group("g").upsert(none.map(Endpoint::new));
         client.url_group("g").remove(none);
         client.url_group("g").remove_named(none);
     };
@@ -138,11 +141,11 @@ async fn a_call_about_several_things_is_refused_when_it_names_none() {
     }
     let calls: &[Refused<()>] = &calls! { client, _nothing:
         client.messages().cancel();
-        client.messages().count(1.try_into().unwrap()).cancel();
+        client.messages().at_most(1.try_into().unwrap()).cancel();
         client.dlq().delete();
         client.dlq().cursor("1-0").delete();
-        client.dlq().count(1.try_into().unwrap()).retry(&MessageOptions::new());
-        client.dlq().retry(&MessageOptions::new());
+        client.dlq().page_size(1.try_into().unwrap()).retry();
+        client.dlq().retry();
         client.flow_control("k").pin(FlowLimits::default());
     };
     for &call in calls {
@@ -159,9 +162,9 @@ async fn a_filter_of_commas_which_the_server_would_take_for_a_list_of_nothing_is
         client.messages().host(commas).cancel();
         client.messages().path(commas).cancel();
         client.dlq().ids([commas]).delete();
-        client.dlq().ids([commas]).retry(&MessageOptions::new());
-        client.dlq().message(commas).delete();
-        client.dlq().flow_control_key(commas).retry(&MessageOptions::new());
+        client.dlq().ids([commas]).retry();
+        client.dlq().message_id(commas).delete();
+        client.dlq().flow_control_key(commas).retry();
     };
     for commas in [",", ",,", ", ,"] {
         for &call in calls {
@@ -175,10 +178,10 @@ async fn a_filter_that_would_have_no_effect_is_refused() {
     let calls: &[Refused<&'static str>] = &calls! { client, label:
         client.messages().label(label).cancel_all();
         client.dlq().label(label).delete_all();
-        client.dlq().label(label).retry_all(&MessageOptions::new());
+        client.dlq().label(label).retry_all();
         client.messages().ids(["m"]).label(label).cancel();
         client.dlq().ids(["d"]).label(label).delete();
-        client.dlq().ids(["d"]).label(label).retry(&MessageOptions::new());
+        client.dlq().ids(["d"]).label(label).retry();
     };
     for &call in calls {
         assert_refused(call, "a", "a filter").await;
@@ -209,7 +212,7 @@ async fn what_a_call_cannot_carry_is_named_before_anything_is_sent() {
     let refusals = refusals.into_iter().chain([
         (client.publish(crowded.clone()).await.map(drop), "header"),
         (client.batch([crowded]).await.map(drop), "messages[0] header"),
-        (client.messages().ids(vec!["msg_1"; 10_000]).cancel().await.map(drop), "URL of the call"),
+        (client.logs().message_ids(vec!["msg_1"; 10_000]).list().await.map(drop), "URL of the call"),
     ]);
     for (refusal, field) in refusals {
         let Err(Error::Input(mistake)) = refusal else { panic!("{field}: {refusal:?}") };

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use qstash_client::{Error, Message, RetryPolicy};
+use futures_util::future::join_all;
+use qstash_client::{Client, Error, Message, RetryPolicy, retry::RetryBudget};
 use tokio::time::{Instant, timeout};
 
 use crate::support::{Answer, Script, interrupted, not_sent, ok, status, values, with_headers};
@@ -200,4 +201,59 @@ async fn an_error_of_an_unknown_type_counts_as_ambiguous() {
         .unwrap();
     let error = client.publish(message().without_deduplication()).await.unwrap_err();
     assert!(error.is_ambiguous());
+}
+
+/// Makes so many calls at once, with clones of one client, of which every attempt fails; gives the number of attempts.
+async fn attempts_in_an_outage(server: &Script, client: &Client, calls: usize) -> usize {
+    let before = server.requests().len();
+    let calls = (0..calls).map(|_| {
+        let client = client.clone();
+        async move { client.publish(message()).await.unwrap_err() }
+    });
+    let errors = join_all(calls).await;
+    assert!(errors.iter().all(Error::is_retryable));
+    server.requests().len() - before
+}
+
+fn failing() -> Script {
+    Script::new((0..20_000).map(|_| status(503, "")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_multiplies_many_calls_by_no_more_than_the_budget() {
+    let server = failing();
+    let client = server.client();
+    // One repetition for five calls, and 100 more.
+    assert_eq!(attempts_in_an_outage(&server, &client, 1000).await, 1000 + 200 + 100);
+    // The retries of the next calls have to wait for the end of the ten seconds.
+    assert_eq!(attempts_in_an_outage(&server, &client, 500).await, 500 + 100);
+    tokio::time::advance(10 * SECOND).await;
+    assert_eq!(attempts_in_an_outage(&server, &client, 1000).await, 1000 + 200 + 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_calls_are_repeated_as_often_as_the_policy_says_during_an_outage_of_any_length() {
+    let server = failing();
+    let client = server.client();
+    for _ in 0..100 {
+        assert_eq!(attempts_in_an_outage(&server, &client, 10).await, 60);
+        tokio::time::advance(10 * SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_a_setting() {
+    let budgets = [
+        (RetryBudget::default().percent(0).reserve(0), 0),
+        (RetryBudget::default().percent(0).reserve(7), 7),
+        (RetryBudget::default().percent(150).reserve(0), 150),
+        (RetryBudget::unlimited(), 500),
+        (RetryBudget::unlimited().percent(0).reserve(0), 500),
+    ];
+    for (budget, repetitions) in budgets {
+        let server = failing();
+        let client = server.builder().retry(RetryPolicy::default().budget(budget.clone())).build().unwrap();
+        let attempts = attempts_in_an_outage(&server, &client, 100).await;
+        assert_eq!(attempts, 100 + repetitions, "{budget:?}");
+    }
 }

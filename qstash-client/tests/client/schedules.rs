@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use http::{Method, StatusCode};
-use qstash_client::{Client, Message, MessageOptions, RetryPolicy, RunState};
+use qstash_client::{Client, Message, MessageOptions, RetryPolicy, types::RunState};
 
 use crate::support::{Script, interrupted, ok, status, values};
 
@@ -91,7 +91,7 @@ async fn what_a_schedule_cannot_do_is_refused_before_anything_is_sent() {
         ("nightly", " ", message(), "cron"),
         ("nightly", "0 25 * * *", message(), "cron"),
         ("nightly", "0 0 30 2 *", message(), "cron"),
-        ("nightly", "CRON_TZ=Mars/Base 0 4 * * *", message(), "cron"),
+        ("nightly", "CRON_TZ=Mars%Base 0 4 * * *", message(), "cron"),
         ("", "0 4 * * *", message(), "schedule id"),
         ("..", "0 4 * * *", message(), "schedule id"),
     ];
@@ -104,6 +104,21 @@ async fn what_a_schedule_cannot_do_is_refused_before_anything_is_sent() {
             assert!(error.to_string().starts_with(&format!("invalid {field}: ")), "{error}");
         }
         assert!(server.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_time_zone_that_does_not_exist_is_refused_here_where_zones_are_known_and_by_the_service_elsewhere()
+{
+    let server = Script::new([ok(r#"{"scheduleId":"nightly"}"#)]);
+    let cron = "CRON_TZ=Mars/Base 0 4 * * *";
+    let answer = server.client().schedule("nightly").upsert(cron, Message::to("https://h")).await;
+    if cfg!(feature = "cron") {
+        assert_eq!(answer.unwrap_err().to_string(), "invalid cron: unknown time zone \"Mars/Base\"");
+        assert!(server.requests().is_empty());
+    } else {
+        answer.unwrap();
+        assert_eq!(values(server.request().headers(), "upstash-cron"), [cron]);
     }
 }
 
@@ -127,7 +142,7 @@ async fn a_schedule_is_read_listed_and_deleted() {
     let schedule = server.client().schedule("scd_1").get().await.unwrap();
     assert_eq!(target(&server), (Method::GET, "/v2/schedules/scd_1".into()));
     assert_eq!(schedule.cron, "CRON_TZ=America/New_York 0 4 * * *");
-    assert_eq!((&schedule.body[..], schedule.paused), (&br#"{"a":1}"#[..], false));
+    assert_eq!((&schedule.delivery.body[..], schedule.paused), (&br#"{"a":1}"#[..], false));
     assert_eq!(schedule.next_run, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_755_095_340)));
     assert_eq!(schedule.last_states["msg_9"], RunState::Success);
 

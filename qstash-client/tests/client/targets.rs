@@ -2,9 +2,9 @@
 
 use http::Uri;
 use proptest::prelude::*;
-use qstash_client::{Client, Error, Message, Url};
+use qstash_client::{Client, Error, Message, types::Url};
 
-use crate::support::RawServer;
+use crate::loopback::RawServer;
 
 /// URLs that are mostly legal, with what parsers treat specially sprinkled in.
 fn candidates() -> impl Strategy<Value = String> {

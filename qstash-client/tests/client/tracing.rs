@@ -3,17 +3,16 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex},
 };
 
 use futures_util::{StreamExt, stream};
 use qstash_client::{Message, RetryPolicy};
 use tracing::{
-    Dispatch, Subscriber, callsite,
+    Dispatch, Subscriber,
     field::{Field, Visit},
     instrument::{Instrument, WithSubscriber},
     span,
-    subscriber::set_global_default,
 };
 use tracing_subscriber::{
     Layer, Registry,
@@ -22,18 +21,13 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::support::{Script, interrupted, ok, status};
+use crate::support::{Script, TOKEN, interrupted, ok, status};
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// A dispatcher of one test. `tracing` caches for the whole process whether anyone listens to a call site, and asks only
-/// the thread that comes by first while there is a single dispatcher; so every thread has one that listens.
+/// A dispatcher of one test.
 fn listening(layer: impl Layer<Registry> + Send + Sync) -> Dispatch {
-    static EVERYWHERE: Once = Once::new();
-    EVERYWHERE.call_once(|| {
-        set_global_default(registry()).unwrap();
-        callsite::rebuild_interest_cache();
-    });
+    testkit::log::start();
     registry().with(layer).into()
 }
 
@@ -98,27 +92,47 @@ async fn a_call_is_one_span_with_everything_that_helps_and_nothing_that_is_secre
     assert_eq!(
         span,
         fields([
-            ("method", "POST"),
-            ("resource", "enqueue"),
-            ("destination.host", "jobs.example.com"),
-            ("message_id", "msg_7"),
-            ("attempts", "3"),
-            ("status", "200"),
+            ("otel.name", "send jobs.example.com"),
+            ("otel.kind", "producer"),
+            ("messaging.system", "qstash"),
+            ("messaging.operation.name", "send"),
+            ("messaging.operation.type", "send"),
+            ("messaging.destination.name", "jobs.example.com"),
+            ("messaging.message.id", "msg_7"),
+            ("messaging.message.body.size", "6"),
+            ("http.request.method", "POST"),
+            ("http.response.status_code", "200"),
+            ("messaging.qstash.resource", "enqueue"),
+            ("messaging.qstash.attempts", "3"),
         ])
     );
     assert_eq!(spans.len(), 2, "each repetition is an event: {spans:?}");
     let shown = format!("{spans:?} {span:?}");
-    assert!(!shown.contains("CANARY") && !shown.contains("token-of-a-test"), "{shown}");
+    assert!(!shown.contains("CANARY") && !shown.contains(TOKEN), "{shown}");
 }
 
 #[tokio::test]
-async fn a_url_group_has_no_host_and_a_failure_no_message() {
+async fn a_url_group_goes_by_its_name_and_a_failure_has_a_reason_and_no_message() {
     let server = Script::new([status(404, r#"{"error":"unknown"}"#)]);
     let mut spans = traced(&server, Message::to_url_group("signups")).await;
     let (_, span) = spans.pop().unwrap();
     assert_eq!(
         span,
-        fields([("method", "POST"), ("resource", "publish"), ("attempts", "1"), ("status", "404")])
+        fields([
+            ("otel.name", "send signups"),
+            ("otel.kind", "producer"),
+            ("otel.status_code", "ERROR"),
+            ("messaging.system", "qstash"),
+            ("messaging.operation.name", "send"),
+            ("messaging.operation.type", "send"),
+            ("messaging.destination.name", "signups"),
+            ("messaging.message.body.size", "0"),
+            ("http.request.method", "POST"),
+            ("http.response.status_code", "404"),
+            ("error.type", "refused"),
+            ("messaging.qstash.resource", "publish"),
+            ("messaging.qstash.attempts", "1"),
+        ])
     );
     assert!(spans.is_empty());
 }
@@ -127,9 +141,9 @@ async fn a_url_group_has_no_host_and_a_failure_no_message() {
 async fn an_ipv6_host_is_kept_whole() {
     let server = Script::default();
     let spans = traced(&server, Message::to("http://[::1]:8080/x")).await;
-    assert_eq!(spans[0].1["destination.host"], "[::1]");
+    assert_eq!(spans[0].1["messaging.destination.name"], "[::1]");
     let spans = traced(&server, Message::to("http://[::1]/x")).await;
-    assert_eq!(spans[0].1["destination.host"], "[::1]");
+    assert_eq!(spans[0].1["messaging.destination.name"], "[::1]");
 }
 
 #[tokio::test]
@@ -140,8 +154,28 @@ async fn the_base_url_does_not_get_in_the_way() {
     let message = Message::to("https://jobs.example.com/x").in_queue("emails");
     let _ = client.publish(message).with_subscriber(listening(recorder.clone())).await;
     let spans = recorder.0.lock().unwrap();
-    assert_eq!(spans[0].1["resource"], "enqueue");
-    assert_eq!(spans[0].1["destination.host"], "jobs.example.com");
+    assert_eq!(spans[0].1["messaging.qstash.resource"], "enqueue");
+    assert_eq!(spans[0].1["messaging.destination.name"], "jobs.example.com");
+}
+
+#[tokio::test]
+async fn a_call_without_a_message_is_named_by_what_it_reads() {
+    let server = Script::new([ok("[]")]);
+    let recorder = Recorder::default();
+    server.client().queues().list().with_subscriber(listening(recorder.clone())).await.unwrap();
+    let spans = recorder.0.lock().unwrap();
+    assert_eq!(
+        spans[0].1,
+        fields([
+            ("otel.name", "GET queues"),
+            ("otel.kind", "client"),
+            ("messaging.system", "qstash"),
+            ("http.request.method", "GET"),
+            ("http.response.status_code", "200"),
+            ("messaging.qstash.resource", "queues"),
+            ("messaging.qstash.attempts", "1"),
+        ])
+    );
 }
 
 /// Notes the span around each call.

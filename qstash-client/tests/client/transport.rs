@@ -1,11 +1,22 @@
-//! The default transport, against a server on loopback that records bytes.
+//! The transports that come with features, against a server on loopback that records bytes. Which one: reqwest where that
+//! feature is on, and otherwise hyper.
 
 use std::time::Duration;
 
 use qstash_client::{Client, Error, Message, RetryPolicy};
+#[cfg(any(feature = "reqwest", feature = "__tls"))]
 use tokio::net::TcpListener;
+#[cfg(feature = "__tls")]
+use tokio::{io::AsyncWriteExt, time::timeout};
 
-use crate::support::{ACCEPTED, RawServer, http_answer, http_client, refusing};
+#[cfg(feature = "__tls")]
+use crate::loopback;
+#[cfg(feature = "reqwest")]
+use crate::loopback::http_client;
+use crate::{
+    loopback::{RawServer, http_answer, refusing},
+    support::ACCEPTED,
+};
 
 fn client(url: &str) -> Client {
     Client::new(url, "t").unwrap()
@@ -43,11 +54,13 @@ async fn the_destination_arrives_byte_for_byte() {
         "http://[::1]:8080/x",
         "https://example.com/a?",
     ];
-    for destination in destinations {
-        client.publish(Message::to(destination)).await.unwrap();
+    // In turn and once more each, since the transport may remember the latest URLs.
+    let destinations = destinations.iter().chain(&destinations).flat_map(|destination| [destination; 2]);
+    for destination in destinations.clone() {
+        client.publish(Message::to(*destination)).await.unwrap();
     }
     let requests = server.requests();
-    assert_eq!(requests.len(), destinations.len());
+    assert_eq!(requests.len(), destinations.clone().count());
     for (request, destination) in requests.iter().zip(destinations) {
         let line = request.lines().next().unwrap();
         assert_eq!(line, format!("POST /v2/publish/{destination} HTTP/1.1"));
@@ -65,6 +78,8 @@ async fn headers_and_body_arrive() {
     let request = &server.requests()[0];
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, "hällo");
+    let hosts: Vec<_> = head.lines().filter_map(|line| line.strip_prefix("host: ")).collect();
+    assert_eq!(hosts, [server.url.strip_prefix("http://").unwrap()]);
     for line in [
         "authorization: Bearer t",
         "content-length: 6",
@@ -149,7 +164,7 @@ async fn a_dead_letter_with_two_large_bodies_can_be_read() {
     );
     let server = RawServer::start(http_answer("200 OK", "", &letter)).await;
     let letter = client(&server.url).dead_letter("1-0").get().await.unwrap();
-    assert_eq!(letter.message.body.len() + letter.response_body.len(), 2 * 9_999_999);
+    assert_eq!(letter.message.delivery.body.len() + letter.response_body.len(), 2 * 9_999_999);
 }
 
 #[tokio::test]
@@ -164,6 +179,7 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_id() {
     assert!(requests.iter().all(|request| request.contains(&id)));
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_reqwest_client_of_the_caller_is_used() {
     let server = RawServer::accepting().await;
@@ -176,6 +192,7 @@ async fn a_reqwest_client_of_the_caller_is_used() {
     assert!(server.requests()[0].contains("\r\nx-own: 1\r\n"));
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn what_reqwest_refuses_to_send_was_not_sent() {
     let server = RawServer::accepting().await;
@@ -186,6 +203,81 @@ async fn what_reqwest_refuses_to_send_was_not_sent() {
     assert!(server.requests().is_empty());
 }
 
+#[cfg(feature = "__tls")]
+#[tokio::test]
+async fn https_to_a_port_without_tls_says_to_write_http_and_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let connections = tokio::spawn(async move {
+        let mut connections = 0;
+        while let Ok(Ok((mut stream, _))) = timeout(Duration::from_secs(5), listener.accept()).await {
+            // What is not HTTP is answered at once.
+            let answer = http_answer("400 Bad Request", "content-length: 0\r\n", "");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            connections += 1;
+        }
+        connections
+    });
+    let error = loopback::builder(&url).build().unwrap().publish(message()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the server at {url} does not speak TLS, write http:// in the base URL (errors.md#plain-server)"
+        )
+    );
+    assert!(!error.is_retryable() && !error.is_ambiguous());
+    tokio::time::pause();
+    assert_eq!(connections.await.unwrap(), 1);
+}
+
+#[cfg(feature = "__tls")]
+#[tokio::test(start_paused = true)]
+async fn a_handshake_without_an_answer_is_given_up_when_the_time_to_connect_is_over() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
+    let builder = Client::builder().base_url(url).token("t").retry(RetryPolicy::never());
+    let client = builder.connect_timeout(Duration::from_secs(3)).build().unwrap();
+    let started = tokio::time::Instant::now();
+    let error = client.publish(message()).await.unwrap_err();
+    assert!(error.is_timeout() && !error.is_ambiguous(), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// Linux drops what comes to a port whose queue is full, as a network does that leads nowhere.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_where_nobody_answers_is_given_up_when_the_time_to_connect_is_over() {
+    use tokio::{
+        net::{TcpSocket, TcpStream},
+        time::timeout,
+    };
+
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(queued) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(queued.unwrap());
+    }
+    let builder =
+        Client::builder().base_url(format!("http://{address}")).token("t").retry(RetryPolicy::never());
+    let client = builder.connect_timeout(Duration::from_millis(100)).build().unwrap();
+    let error = client.publish(message()).await.unwrap_err();
+    assert!(error.is_timeout() && !error.is_ambiguous(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_the_server_and_the_cause_when_main_returns_it() {
+    let (url, _socket) = refusing();
+    let text = format!("{:?}", impatient(&url).publish(message()).await.unwrap_err());
+    let start = format!(
+        "could not connect to QStash at {url}, does `qstash-dev` run there? (errors.md#no-connection): "
+    );
+    assert!(text.starts_with(&start) && text.contains("refused"), "{text}");
+}
+
+#[cfg(feature = "reqwest")]
 #[tokio::test(start_paused = true)]
 async fn a_time_limit_of_the_callers_reqwest_client_is_a_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -198,6 +290,49 @@ async fn a_time_limit_of_the_callers_reqwest_client_is_a_timeout() {
         .build()
         .unwrap();
     assert!(client.publish(message()).await.unwrap_err().is_timeout());
+}
+
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn calls_go_through_the_proxy_that_was_set() {
+    let proxy = RawServer::accepting().await;
+    let client = Client::builder()
+        .base_url("http://qstash.example")
+        .token("t")
+        .proxy(proxy.url.replace("http://", "http://me:secret@"))
+        .build()
+        .unwrap();
+    client.publish(Message::to("https://h/x")).await.unwrap();
+    let request = &proxy.requests()[0];
+    assert!(
+        request.starts_with("POST http://qstash.example/v2/publish/https://h/x HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(request.contains("\r\nproxy-authorization: Basic "), "{request}");
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn a_proxy_that_is_no_url_is_refused_without_being_shown() {
+    let error = Client::builder()
+        .base_url("http://qstash.example")
+        .token("t")
+        .proxy("http://me:CANARY@:bad port")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.setting(), "proxy");
+    assert!(!format!("{error:?} {error}").contains("CANARY"));
+}
+
+#[cfg(all(feature = "hyper", feature = "reqwest"))]
+#[tokio::test]
+async fn hyper_can_be_chosen_beside_reqwest_and_knows_no_proxy() {
+    let server = RawServer::accepting().await;
+    let builder = Client::builder().base_url(&*server.url).token("t").hyper();
+    builder.clone().build().unwrap().publish(message()).await.unwrap();
+    // reqwest adds this header to each request.
+    assert!(!server.requests()[0].contains("\r\naccept: "));
+    assert_eq!(builder.proxy("http://proxy.example").build().unwrap_err().setting(), "proxy");
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -1,7 +1,7 @@
 //! URL groups, call by call.
 
 use http::Method;
-use qstash_client::{Endpoint, MessageOptions};
+use qstash_client::{MessageOptions, url_groups::Endpoint};
 
 use crate::support::{Script, ok};
 
@@ -14,7 +14,8 @@ fn sent(server: &Script) -> (Method, String, String) {
 #[tokio::test]
 async fn every_verb_of_a_url_group_is_one_call() {
     let server = Script::new([ok("")]);
-    let endpoints = [Endpoint::to("https://a.example/1?b=2").name("one"), Endpoint::to("https://b.example")];
+    let endpoints =
+        [Endpoint::new("https://a.example/1?b=2").name("one"), Endpoint::new("https://b.example")];
     server.client().url_group("team").upsert(endpoints).await.unwrap();
     let body =
         r#"{"endpoints":[{"url":"https://a.example/1?b=2","name":"one"},{"url":"https://b.example"}]}"#;
@@ -65,11 +66,11 @@ async fn what_would_do_harm_is_refused_before_anything_is_sent() {
         team.upsert([]).await.unwrap_err(),
         team.remove([""; 0]).await.unwrap_err(),
         team.remove_named([""; 0]).await.unwrap_err(),
-        team.upsert([Endpoint::to("a.example")]).await.unwrap_err(),
-        team.upsert([Endpoint::to("https://a.example/../x")]).await.unwrap_err(),
-        team.upsert([Endpoint::to("https://a.example").name("")]).await.unwrap_err(),
+        team.upsert([Endpoint::new("a.example")]).await.unwrap_err(),
+        team.upsert([Endpoint::new("https://a.example/../x")]).await.unwrap_err(),
+        team.upsert([Endpoint::new("https://a.example").name("")]).await.unwrap_err(),
         team.remove(["a.example"]).await.unwrap_err(),
-        team.remove_named(["a/b"]).await.unwrap_err(),
+        team.remove_named(["a\nb"]).await.unwrap_err(),
         team.set_defaults(&MessageOptions::new().forward("x", b"\xff")).await.unwrap_err(),
     ];
     let fields = [

@@ -6,7 +6,11 @@ use futures_util::{
     TryStreamExt,
     future::{BoxFuture, FutureExt},
 };
-use qstash_client::{Client, Endpoint, Error, FlowLimits, Message, MessageOptions, QueueSettings};
+use qstash_client::{
+    Client, Error, Message, MessageOptions, queues::QueueSettings, types::FlowLimits, url_groups::Endpoint,
+};
+
+use crate::support::TOKEN;
 
 /// A call of the API that succeeds when it gets its answer.
 pub(crate) struct Verb {
@@ -39,6 +43,8 @@ pub(crate) enum Got {
     Timeout,
     Status(u16),
     NotUnderstood,
+    /// QStash refused one message of a batch.
+    Refused,
 }
 
 /// What a failure tells.
@@ -50,6 +56,10 @@ pub(crate) struct Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
+        // `Debug` writes the causes as well.
+        let text = format!("{error} {error:?} {error:#?}");
+        let escaped = qstash_client::types::percent::encode(TOKEN);
+        assert!(!text.contains(TOKEN) && !text.contains(&*escaped), "{text}");
         let got = match error {
             Error::Input(_) => Got::Mistake,
             Error::Transport(_) if error.is_timeout() => Got::Timeout,
@@ -82,7 +92,14 @@ async fn batch(client: Client, message: Message) -> Result<(), Failure> {
     let outcome = client.batch([message]).await?;
     match &outcome.results()[0] {
         Ok(_) => Ok(()),
-        Err(failed) => Err(failed.error().unwrap().into()),
+        Err(failed) => {
+            let text = format!("{failed} {failed:?}");
+            assert!(!text.contains(TOKEN), "{text}");
+            match failed.error() {
+                Some(error) => Err(error.into()),
+                None => Err(Failure { got: Got::Refused, ambiguous: false }),
+            }
+        }
     }
 }
 
@@ -114,7 +131,7 @@ pub(crate) fn all() -> Vec<Verb> {
         Harmful r#"{"cancelled":1}"# client.messages().ids(["m"]).cancel();
         Harmful r#"{"cancelled":1}"# client.messages().cancel_all();
 
-        Harmless "" client.queue("q").upsert(QueueSettings::default());
+        Harmless "" client.queue("q").upsert(QueueSettings::new());
         Harmless r#"{"name":"q"}"# client.queue("q").get();
         Harmless "" client.queue("q").delete();
         Harmless "" client.queue("q").pause();
@@ -129,7 +146,7 @@ pub(crate) fn all() -> Vec<Verb> {
         Harmless "" client.schedule("s").resume();
         Harmless r#"[{"scheduleId":"s","cron":"c","destination":"d","createdAt":1}]"# client.schedules().list();
 
-        Harmless "" client.url_group("g").upsert([Endpoint::to("https://example.com")]);
+        Harmless "" client.url_group("g").upsert([Endpoint::new("https://example.com")]);
         Harmless "" client.url_group("g").remove(["https://example.com"]);
         Harmless "" client.url_group("g").remove_named(["e"]);
         Harmless "" client.url_group("g").set_defaults(&MessageOptions::new());
@@ -139,15 +156,15 @@ pub(crate) fn all() -> Vec<Verb> {
 
         Harmless r#"{"dlqId":"d","messageId":"m","url":"u","createdAt":1}"# client.dead_letter("d").get();
         Harmless "" client.dead_letter("d").delete();
-        Harmful r#"{"messageId":"m"}"# client.dead_letter("d").retry(&MessageOptions::new());
+        Harmful r#"{"messageId":"m"}"# client.dead_letter("d").retry();
         Harmless r#"{"messages":[],"cursor":""}"# client.dlq().list();
         Harmless r#"{"messages":[]}"# client.dlq().stream().try_collect::<Vec<_>>();
         Harmful r#"{"deleted":1,"cursor":"c"}"# client.dlq().label("a").delete();
         Harmful r#"{"deleted":1}"# client.dlq().ids(["d"]).delete();
         Harmful r#"{"deleted":1}"# client.dlq().delete_all();
-        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().label("a").retry(&MessageOptions::new());
-        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().ids(["d"]).retry(&MessageOptions::new());
-        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().retry_all(&MessageOptions::new());
+        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().label("a").retry();
+        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().ids(["d"]).retry();
+        Harmful r#"{"responses":[{"messageId":"m"}]}"# client.dlq().retry_all();
 
         Harmless r#"{"logs":[{"time":1,"messageId":"m","state":"CREATED"}]}"# client.logs().list();
         Harmless r#"{"events":[]}"# client.logs().stream().try_collect::<Vec<_>>();

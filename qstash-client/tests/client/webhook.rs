@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_client::{Client, Message, MessageOptions};
+use qstash_client::{CallbackTarget, Client, Message, MessageOptions};
 
 use crate::support::Script;
 
@@ -38,6 +38,21 @@ fn a_webhook_starts_from_the_defaults_of_the_client() {
     let builder = Script::default().builder().message_defaults(MessageOptions::new().retries(7));
     let url = builder.build().unwrap().webhook_url(Message::to("https://h")).unwrap();
     assert!(url.contains("?upstash-retries=7&"), "{url}");
+}
+
+#[test]
+fn a_default_that_cannot_stand_in_a_url_does_not_apply_to_a_webhook() {
+    let defaults = MessageOptions::new()
+        .content_type("application/json")
+        .forward("x", "1")
+        .header("y", "1")
+        .callback(CallbackTarget::to("https://h/done").forward("z", "1"))
+        .retries(7);
+    let builder = Script::default().builder().message_defaults(defaults);
+    let url = builder.build().unwrap().webhook_url(Message::to("https://h")).unwrap();
+    let (url, _token) = url.split_once("&qstash_token=").unwrap();
+    let expected = "https://qstash.example/v2/publish/https://h?upstash-callback=https%3A%2F%2Fh%2Fdone&upstash-retries=7";
+    assert_eq!(url, expected);
 }
 
 #[test]

@@ -3,20 +3,22 @@
 import { askForToken } from "./ask.js";
 import { bringsToken, hasToken } from "./connection.js";
 import { concernsDetail, deadLettersChanged, detail, refreshDetail, showMessage } from "./detail.js";
+import { controlView, drawClock, refreshControl } from "./control.js";
 import { arrange, element } from "./dom.js";
 import { count, span } from "./format.js";
 import { drawList, focusSearch, list, markMessage, searchFor } from "./list.js";
-import { follow, isLive } from "./live.js";
+import { follow, isLive, setState } from "./live.js";
 import { tick } from "./marks.js";
 import { clockIsAhead, forgetAll, messages, now, setClock, setDeadLetters, take } from "./messages.js";
 import { afterAct, notify } from "./notices.js";
+import { publishView } from "./publish.js";
 import { TITLES, refreshSection, sectionView } from "./sections.js";
 
 const view = document.getElementById("view");
 const clock = document.getElementById("clock");
 
 const tabs = new Map();
-for (const [name, title] of [["messages", "Messages"], ...Object.entries(TITLES)]) {
+for (const [name, title] of [["messages", "Messages"], ["publish", "Publish"], ...Object.entries(TITLES), ["control", "Control"]]) {
   const badge = element("span", { class: "badge", hidden: true });
   const link = element("a", { href: `#/${name}` }, title, badge);
   document.getElementById("tabs").append(link);
@@ -36,7 +38,9 @@ function go() {
   const message = place === "messages" && id ? id : undefined;
   view.classList.toggle("split", message !== undefined);
   markMessage(message);
-  if (place !== "messages") arrange(view, [sectionView(place)]);
+  if (place === "publish") arrange(view, [publishView]);
+  else if (place === "control") arrange(view, [controlView]);
+  else if (place !== "messages") arrange(view, [sectionView(place)]);
   else arrange(view, message ? [list, detail] : [list]);
   if (words !== undefined) {
     searchFor(decoded(words));
@@ -73,6 +77,7 @@ function draw() {
   const ahead = clockIsAhead();
   clock.hidden = Math.abs(ahead) < 2000;
   clock.textContent = `clock ${span(Math.abs(ahead))} ${ahead > 0 ? "ahead" : "behind"}`;
+  if (place === "control") drawClock();
 }
 
 // What the feed does not tell is read anew, from time to time and when something has happened.
@@ -85,7 +90,8 @@ async function refresh() {
   badge.textContent = count(letters.messages.length) + (letters.cursor === undefined ? "" : "+");
   badge.hidden = letters.messages.length === 0;
   badge.classList.add("alarm");
-  if (place !== "messages" && place !== "dead") await refreshSection(place);
+  if (place === "control") await refreshControl();
+  else if (!["messages", "publish", "dead"].includes(place)) await refreshSection(place);
   drawSoon();
 }
 
@@ -163,7 +169,7 @@ async function ask(problem) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const writes = event.target.closest("input, textarea");
+  const writes = event.target.closest("input, textarea, select");
   if (event.key === "Escape" && view.classList.contains("split")) {
     const link = list.querySelector("[aria-current]");
     location.hash = "#/messages";
@@ -181,7 +187,11 @@ window.addEventListener("hashchange", () => {
 
 async function start() {
   if (hasToken()) go();
-  else await ask();
+  else {
+    setState("asking");
+    await ask();
+    setState("connecting");
+  }
   follow(hand, ask);
 }
 

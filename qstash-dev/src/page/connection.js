@@ -36,11 +36,11 @@ export class Unauthorized extends Error {
   name = "Unauthorized";
 }
 
-async function request(method, path, options = {}) {
+async function request(method, path, { headers = [], ...options } = {}) {
   const answer = await fetch(path, {
     method,
     ...options,
-    headers: { Authorization: `Bearer ${token}` },
+    headers: [["Authorization", `Bearer ${token}`], ...headers],
     cache: "no-store",
   });
   if (answer.ok) return answer;
@@ -54,9 +54,12 @@ async function request(method, path, options = {}) {
   throw answer.status === 401 ? new Unauthorized(error) : new Error(error || `the server answered ${answer.status}`);
 }
 
-// Calls the API, and returns what it answers.
-export async function call(method, path, body) {
-  const answer = await request(method, path, body === undefined ? {} : { body: JSON.stringify(body) });
+// Calls the API, and returns what it answers. A body that is neither text nor bytes goes out as JSON.
+export async function call(method, path, body, headers) {
+  const isPlain = typeof body === "string" || body instanceof Uint8Array;
+  // A body without a type would get one from the browser, which the message has not.
+  const bytes = body === undefined ? undefined : new Blob([isPlain ? body : JSON.stringify(body)]);
+  const answer = await request(method, path, { body: bytes, headers });
   const text = await answer.text();
   return text === "" ? undefined : JSON.parse(text);
 }

@@ -2,12 +2,14 @@
 
 import { bodyOf, bodyView, bytesOf, textOf } from "./body.js";
 import { call } from "./connection.js";
+import { asCall, asCurl, asRust } from "./copy.js";
 import { button, carefulButton, copyButton, element } from "./dom.js";
 import { span, took } from "./format.js";
 import { searchFor } from "./list.js";
 import { clockMark, stateMark, statusMark, tags, timeMark } from "./marks.js";
 import { deadLetterOf, messages, now, standing } from "./messages.js";
 import { act } from "./notices.js";
+import { timeline } from "./timeline.js";
 
 export const detail = element("aside", { class: "detail", "aria-label": "Message", tabindex: "-1" });
 
@@ -59,6 +61,7 @@ function drawDetail() {
   detail.replaceChildren(
     head(message),
     facts(message),
+    timelineOf(message),
     attempts(),
     callbacks(message),
     report(message),
@@ -79,12 +82,21 @@ function head(message) {
   const path = encodeURIComponent(letter ?? id);
   return element("header", { class: "head" },
     element("div", { class: "line" }, state ? stateMark(state) : undefined, element("span", { class: "gap" }),
+      state && ["scheduled", "retry"].includes(state.kind) &&
+        button("Deliver now", () => act("It is attempted now", "POST", `/dev/messages/${encodeURIComponent(id)}/deliver`), { data: { focus: "deliver" } }),
+      state && !pending && !letter && button("Replay", () => act("Published once more", "POST", ...asCall(message)), { data: { focus: "replay" } }),
       pending && carefulButton("Cancel", "Really cancel?", () => act("Cancelled", "DELETE", `/v2/messages/${path}`), { data: { focus: "cancel" } }),
       letter && button("Retry", () => act("Published once more", "POST", `/v2/dlq/retry/${path}`), { class: "main", data: { focus: "retry" } }),
       letter && carefulButton("Delete", "Really delete?", () => act("Deleted", "DELETE", `/v2/dlq/${path}`), { data: { focus: "delete" } }),
       close()),
     element("h2", {}, element("span", { class: "method" }, message.method), " ", element("span", { class: "mono" }, message.url)),
-    element("div", { class: "line soft" }, element("span", { class: "mono id" }, id), copyButton(id)));
+    element("div", { class: "line soft" }, element("span", { class: "mono id" }, id), copyButton(id), element("span", { class: "gap" }),
+      copyButton(() => asCurl(message), { data: { focus: "curl" } }, "Copy as curl"), copyButton(() => asRust(message), { data: { focus: "rust" } }, "Copy as Rust")));
+}
+
+function timelineOf(message) {
+  const drawn = timeline(message, story.events, now());
+  return drawn ? section("Timeline", drawn) : "";
 }
 
 function facts(message) {
@@ -104,10 +116,12 @@ function facts(message) {
     message.scheduleId && ["Schedule", message.scheduleId],
     message.flowControlKey && ["Flow control", [message.flowControlKey, limits].filter(Boolean).join(": ")],
     story.callbackOf && ["Callback of", link(story.callbackOf)],
+    story.repeats && ["Retry of", link(story.repeats)],
+    story.repeatedBy.length > 0 && ["Retried as", story.repeatedBy.map((id) => [link(id), " "])],
     message.callback && ["Callback", message.callback],
     message.failureCallback && ["Failure callback", message.failureCallback],
     ["Published from", message.callerIP],
-    known && tags(known.shown, searchFor).length > 0 && ["Tags", element("span", { class: "tags" }, tags(known.shown, searchFor))],
+    known && tags(known.shown, searchFor).length > 0 && ["Found by", element("span", { class: "tags" }, tags(known.shown, searchFor))],
   ];
   return element("dl", { class: "facts" }, all.filter(Boolean).map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
@@ -120,7 +134,7 @@ function link(id) {
 function attemptsOf(events) {
   const list = [];
   for (const event of events) {
-    if (event.state === "ACTIVE") list.push({ start: event.time });
+    if (event.state === "ACTIVE") list.push({ start: event.time, sent: event.requestHeader });
     else if (event.state === "ERROR" || event.state === "DELIVERED") {
       if (list.length === 0 || list.at(-1).end) list.push({});
       list.at(-1).end = event;
@@ -140,7 +154,7 @@ function attempts() {
     : element("p", { class: "soft" }, "None yet."));
 }
 
-function attemptView({ start, end }, number) {
+function attemptView({ start, sent, end }, number) {
   const key = `attempt ${number}`;
   const next = end?.nextDeliveryTime;
   const summary = element("summary", { data: { focus: key } },
@@ -151,6 +165,7 @@ function attemptView({ start, end }, number) {
     element("span", { class: "soft" }, end && start ? took(end.time - start) : ""));
   return element("li", {}, disclosure(key, summary, () => [
     next && element("p", { class: "soft" }, "Next attempt: ", clockMark(next), ", ", timeMark(next)),
+    sent && [headers(sent, "headers that were sent, beside the signature")],
     end?.responseHeader
       ? [headers(end.responseHeader, "response headers"), bodyView(bytesOf(end.responseBody), "Response body")]
       : element("p", { class: "soft" }, end ? "No response came." : "No response yet."),

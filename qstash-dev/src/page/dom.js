@@ -36,13 +36,13 @@ export function carefulButton(text, question, onclick, properties = {}) {
   return node;
 }
 
-export function copyButton(text, properties = {}) {
+export function copyButton(text, properties = {}, title = "Copy") {
   // Browsers have a clipboard for secure origins alone.
   if (!navigator.clipboard) return undefined;
-  const node = button("Copy", async () => {
+  const node = button(title, async () => {
     await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
     node.textContent = "Copied";
-    node.addEventListener("blur", () => (node.textContent = "Copy"), { once: true });
+    node.addEventListener("blur", () => (node.textContent = title), { once: true });
   }, { class: "quiet", ...properties });
   return node;
 }

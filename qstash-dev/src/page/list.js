@@ -1,16 +1,18 @@
 // The list of messages: search, states, pages.
 
+import { call } from "./connection.js";
 import { arrange, button, copyButton, element } from "./dom.js";
 import { count, splitUrl } from "./format.js";
 import { stateMark, statusMark, tags, timeMark } from "./marks.js";
 import { KINDS, deadLetterOf, lastResult, messages, now, standing } from "./messages.js";
+import { notify } from "./notices.js";
 
 const ROWS_ON_A_PAGE = 100;
 
 const search = element("input", {
   type: "search",
   id: "search",
-  placeholder: "Search URL, label, queue, id …",
+  placeholder: "Search URL, label, id, status:503, in:text …",
   "aria-label": "Search messages",
   autocomplete: "off",
   spellcheck: "false",
@@ -46,6 +48,35 @@ export function markMessage(id) {
   drawList();
 }
 
+// A word is looked for in what the feed tells; one that begins with "in:" in headers, bodies and answers, by the server.
+function holds(message, word) {
+  if (!word.startsWith("in:")) return message.words.includes(word);
+  return word === "in:" || inside(word.slice(3)).has(message.id);
+}
+
+const searched = new Map();
+
+// The messages that hold a text, as far as is known yet.
+function inside(text) {
+  if (!searched.has(text)) {
+    searched.clear();
+    searched.set(text, new Set());
+    lookInside(text);
+  }
+  return searched.get(text);
+}
+
+async function lookInside(text) {
+  try {
+    const { messageIds } = await call("GET", `/dev/search?text=${encodeURIComponent(text)}`);
+    if (!searched.has(text)) return;
+    searched.set(text, new Set(messageIds));
+    drawList();
+  } catch (error) {
+    notify(error.message, "problem");
+  }
+}
+
 // Draws what has changed.
 export function drawList() {
   const time = now();
@@ -53,7 +84,7 @@ export function drawList() {
   const counts = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]));
   const matching = [];
   for (const message of messages.values()) {
-    if (!words.every((word) => message.words.includes(word))) continue;
+    if (!words.every((word) => holds(message, word))) continue;
     const state = standing(message, time);
     counts[state.kind] += 1;
     if (chosen.kind === "all" || chosen.kind === state.kind) matching.push([message, state]);
@@ -157,17 +188,17 @@ function drawNothing(length) {
 // How to publish the first message.
 function firstSteps() {
   const publish = [
-    `curl -X POST ${location.origin}/v2/publish/http://127.0.0.1:3000/hook`,
+    `curl -X POST ${location.origin}/v2/publish/${location.origin}/echo`,
     `-H "Authorization: Bearer $QSTASH_TOKEN"`,
     `-H "Content-Type: application/json"`,
     `-d '{"hello": "world"}'`,
   ].join(" \\\n  ");
   return [
     element("h2", {}, "No messages yet"),
-    element("p", {}, "Publish the first one, and watch it here. ",
-      element("code", {}, "QSTASH_TOKEN"), " is among the lines that the program printed when it started; ",
-      element("code", {}, "http://127.0.0.1:3000/hook"), " stands for whatever is to receive the message."),
+    element("p", {}, element("a", { class: "link", href: "#/publish" }, "Publish the first one"), " here, or from a terminal: ",
+      element("code", {}, "QSTASH_TOKEN"), " is among the lines that the program printed when it started."),
     element("div", { class: "code" }, element("pre", { id: "first-publish" }, publish), copyButton(publish)),
-    element("p", { class: "hint" }, "Nothing listens there yet? Then watch how it is tried again, and ends as a dead letter."),
+    element("p", { class: "hint" }, "The destination ", element("code", {}, "/echo"), " is this server. With ",
+      element("code", {}, "/echo?status=503"), " and the header ", element("code", {}, "Upstash-Retries: 0"), " the message becomes a dead letter at once."),
   ];
 }

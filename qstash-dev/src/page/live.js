@@ -3,14 +3,19 @@
 import { listen } from "./connection.js";
 import { notify } from "./notices.js";
 
-const TEXTS = { connecting: "connecting", live: "live", lost: "connection lost, trying again" };
+const TEXTS = {
+  asking: "waiting for a token",
+  connecting: "connecting",
+  live: "live",
+  lost: "connection lost, trying again",
+};
 const PAUSE = 500;
 
 const mark = document.getElementById("connection");
 let state = "connecting";
 let following = new AbortController();
 
-function setState(next) {
+export function setState(next) {
   if (state === "lost" && next === "live") notify("Connected again.");
   state = next;
   mark.className = `connection ${state}`;
@@ -32,7 +37,11 @@ export async function follow(hand, askForToken) {
       });
       setState("lost");
     } catch (error) {
-      if (error.name === "Unauthorized") await askForToken(error.message);
+      if (error.name === "Unauthorized") {
+        setState("asking");
+        await askForToken(error.message);
+        setState("connecting");
+      }
       else if (!following.signal.aborted) setState("lost");
     }
     // Browsers keep few connections to one server, and pages that nobody looks at would hold them.

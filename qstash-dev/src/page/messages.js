@@ -58,6 +58,7 @@ export function take(line) {
   if (isKnown) return;
   message.entries.push({ time: line.time, state: line.state });
   message.shown = line;
+  if (line.responseStatus) message.words += `\nstatus:${line.responseStatus}`;
   if (line.state === "ACTIVE") message.attempts += 1;
   if (line.state === "ERROR") message.failure = line;
 }

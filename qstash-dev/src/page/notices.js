@@ -20,9 +20,9 @@ export function afterAct(listener) {
 }
 
 // Has the server do something, and says whether it did.
-export async function act(success, method, path, body) {
+export async function act(success, ...request) {
   try {
-    const answer = await call(method, path, body);
+    const answer = await call(...request);
     const id = answer?.messageId;
     notify([success, id && [" as ", element("a", { class: "link mono", href: `#/messages/${encodeURIComponent(id)}` }, id)]].flat().filter(Boolean));
   } catch (error) {

@@ -4,7 +4,8 @@ import { bodyOf, bodyView } from "./body.js";
 import { call } from "./connection.js";
 import { arrange, button, carefulButton, element } from "./dom.js";
 import { count, span } from "./format.js";
-import { timeMark } from "./marks.js";
+import { statusMark, timeMark } from "./marks.js";
+import { clockIsAhead } from "./messages.js";
 import { act } from "./notices.js";
 
 const MOST_ROWS = 200;
@@ -19,10 +20,13 @@ const SECTIONS = {
       "": (queue) => activity(queue.paused, queue.lag > 0 ? "Working" : "Idle"),
       Name: (queue) => searchLink(queue.name, `queue:${queue.name}`),
       Waiting: (queue) => count(queue.lag),
-      Parallelism: (queue) => count(queue.parallelism),
+      Parallelism: (queue) => parallelism(queue),
       Created: (queue) => timeMark(queue.createdAt),
     },
-    actions: (queue) => pause(queue.paused, `/v2/queues/${encodeURIComponent(queue.name)}`),
+    actions: (queue) => {
+      const path = `/v2/queues/${encodeURIComponent(queue.name)}`;
+      return [pause(queue.paused, path), carefulButton("Delete", "Really delete?", () => act("Deleted", "DELETE", path))];
+    },
     empty: "No queues. The first message that is enqueued to one makes it.",
     example: (origin) => `curl -X POST ${origin}/v2/enqueue/emails/http://127.0.0.1:3000/hook`,
   },
@@ -42,7 +46,14 @@ const SECTIONS = {
       "Last run": lastRun,
       Id: (schedule) => searchLink(schedule.scheduleId, `schedule:${schedule.scheduleId}`),
     },
-    actions: (schedule) => pause(schedule.isPaused, `/v2/schedules/${encodeURIComponent(schedule.scheduleId)}`),
+    actions: (schedule) => {
+      const id = encodeURIComponent(schedule.scheduleId);
+      return [
+        button("Run now", () => act("It runs now", "POST", `/dev/schedules/${id}/run`)),
+        pause(schedule.isPaused, `/v2/schedules/${id}`),
+        carefulButton("Delete", "Really delete?", () => act("Deleted", "DELETE", `/v2/schedules/${id}`)),
+      ];
+    },
     empty: "No schedules.",
     example: (origin) => `curl -X POST ${origin}/v2/schedules/http://127.0.0.1:3000/hook \\\n  -H "Upstash-Cron: */5 * * * *"`,
   },
@@ -64,8 +75,8 @@ const SECTIONS = {
       ];
     },
     all: (letters) => {
-      const ids = letters.slice(0, 100).map((letter) => letter.dlqId);
-      const which = letters.length > ids.length ? `the first ${ids.length}` : "all";
+      const ids = letters.map((letter) => letter.dlqId);
+      const which = "all";
       return [
         carefulButton(`Retry ${which}`, `Really retry ${ids.length}?`, () => act(`Published ${ids.length} once more`, "POST", "/v2/dlq/retry", { dlqIds: ids })),
         carefulButton(`Delete ${which}`, `Really delete ${ids.length}?`, () => act(`Deleted ${ids.length}`, "DELETE", "/v2/dlq", { dlqIds: ids })),
@@ -86,6 +97,18 @@ const SECTIONS = {
     empty: "No URL groups.",
     example: (origin) => `curl -X POST ${origin}/v2/topics/everybody/endpoints \\\n  -d '{"endpoints": [{"url": "http://127.0.0.1:3000/hook"}]}'`,
   },
+  refused: {
+    title: "Refused calls",
+    path: "/dev/refusals",
+    key: (call) => `${call.time} ${call.method} ${call.path} ${call.error}`,
+    columns: {
+      At: (call) => timeMark(call.time + clockIsAhead()),
+      Status: (call) => statusMark(call.status),
+      Call: (call) => element("span", { class: "mono" }, `${call.method} ${call.path}`),
+      Why: (call) => element("span", { class: "why" }, call.error),
+    },
+    empty: "No call of the API was refused.",
+  },
   flow: {
     title: "Flow control",
     path: "/v2/flowControl",
@@ -103,8 +126,22 @@ const SECTIONS = {
   },
 };
 
+const ACTIVITIES = { Paused: "retry", Working: "active", "Holding back": "retry" };
+
 function activity(paused, otherwise) {
-  return element("span", { class: `state ${paused ? "retry" : otherwise === "Working" ? "active" : "delivered"}` }, paused ? "Paused" : otherwise);
+  const text = paused ? "Paused" : otherwise;
+  return element("span", { class: `state ${ACTIVITIES[text] ?? "delivered"}` }, text);
+}
+
+// How many messages of a queue are delivered at once, to be changed.
+function parallelism(queue) {
+  const input = element("input", { value: queue.parallelism, size: 3, inputmode: "numeric", "aria-label": `Parallelism of ${queue.name}` });
+  const change = () => {
+    if (input.value.trim() === String(queue.parallelism)) return;
+    act("Changed", "POST", "/v2/queues", { queueName: queue.name, parallelism: Number(input.value) });
+  };
+  input.addEventListener("change", change);
+  return input;
 }
 
 function pause(paused, path) {
@@ -139,7 +176,10 @@ export function sectionView(name) {
 function newView(section) {
   const search = element("input", { type: "search", placeholder: `Search ${section.title.toLowerCase()} …`, "aria-label": `Search ${section.title.toLowerCase()}`, oninput: () => draw(view) });
   const all = element("span", { class: "line" });
-  const heads = [...Object.keys(section.columns), ""].map((title) => element("th", { scope: "col" }, title));
+  // What the eye does not need: the state is a word in its own cell, and buttons say what they do.
+  const unseen = (title) => element("span", { class: "unseen" }, title);
+  const titles = Object.keys(section.columns).map((title) => title || unseen("State"));
+  const heads = [...titles, unseen("Actions")].map((title) => element("th", { scope: "col" }, title));
   const body = element("tbody");
   const table = element("table", { class: "entries" }, element("thead", {}, element("tr", {}, heads)), body);
   const nothing = element("div", { class: "nothing" });
@@ -155,7 +195,7 @@ export async function refreshSection(name) {
   sectionView(name);
   const view = views.get(name);
   const answer = await call("GET", view.section.path);
-  view.entries = answer.messages ?? answer;
+  view.entries = answer.messages ?? answer.calls ?? answer;
   draw(view);
   return answer;
 }

@@ -1,38 +1,63 @@
-//! `/dev`: what the page reads beyond the API of QStash.
+//! `/dev`: what the local server has beyond the API of QStash. What the page reads, and the control of time and faults.
+
+mod control;
+mod fields;
+mod story;
+
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::Either;
-use qstash_types::{Headers, LogState, MessageId, MessageRecord, base64_bytes};
-use serde::Serialize;
+use qstash_broker::{Broker, Entry};
+use qstash_types::{Headers, LogState, percent};
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
+use self::{control::Control, story::message};
 use super::logs::listed;
 use crate::{
-    broker::{Broker, Entry, Millis},
-    call::Api,
-    reply::{Refusal, Reply, json},
+    api::Service,
+    call::Tenant,
+    query,
+    reply::{self, Refusal, Reply},
 };
 
 /// How many dead letters are listed.
 const MOST_DEAD_LETTERS: usize = 1000;
+/// How many messages a search finds.
+const MOST_FOUND: usize = 1000;
 
 /// Answers a call for what stands behind `/dev/`.
-pub(crate) async fn answer(api: &Api, head: &Parts, path: &str) -> Result<Reply, Refusal> {
-    if head.method != Method::GET {
-        return Err(Refusal::method("GET"));
-    }
-    match path.split_once('/') {
-        None if path == "feed" => feed(api).await,
-        None if path == "dlq" => dead_letters(api).await,
-        Some(("messages", id)) => message(api, id.to_owned()).await,
-        _ => Err(Refusal::not_found(format!("/dev/{path} not found"))),
+pub(crate) async fn answer(
+    service: &Service,
+    tenant: &Tenant,
+    head: &Parts,
+    path: &str,
+    body: &Bytes,
+) -> Result<Reply, Refusal> {
+    let segments: Vec<_> = path.split('/').map(|segment| percent::decode(segment).into_owned()).collect();
+    let segments: Result<Vec<_>, _> = segments.iter().map(|segment| str::from_utf8(segment)).collect();
+    let not_found = || Refusal::not_found(format!("/dev/{path} not found"));
+    let segments = segments.map_err(|_| not_found())?;
+    let is_read = head.method == Method::GET;
+    match &segments[..] {
+        ["feed"] if is_read => feed(tenant).await,
+        ["dlq"] if is_read => dead_letters(tenant).await,
+        ["refusals"] if is_read => Ok(refusals(service)),
+        ["search"] if is_read => search(tenant, head.uri.query()).await,
+        ["messages", id] if is_read => message(tenant, (*id).to_owned()).await,
+        ["feed" | "dlq" | "refusals" | "search"] | ["messages", _] => Err(Refusal::method("GET")),
+        segments => {
+            let control = Control { service, tenant, method: &head.method, query: head.uri.query(), body };
+            control.answer(segments).await.unwrap_or_else(|| Err(not_found()))
+        }
     }
 }
 
 /// Everything that happens to messages, a line of JSON for each entry of the log, until the caller leaves.
-async fn feed(api: &Api) -> Result<Reply, Refusal> {
-    let listener = api.worker.listen().await?;
+async fn feed(tenant: &Tenant) -> Result<Reply, Refusal> {
+    let listener = tenant.worker.listen().await?;
     let too_many = || Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many pages are open");
     let mut reply = Reply::new(Either::Right(listener.ok_or_else(too_many)?));
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -40,8 +65,57 @@ async fn feed(api: &Api) -> Result<Reply, Refusal> {
     Ok(reply)
 }
 
+/// The calls that were refused last. Those of published users are not for each other.
+fn refusals(service: &Service) -> Reply {
+    let calls = if service.control { service.refusals.all() } else { Vec::new() };
+    reply::json(StatusCode::OK, &json!({ "calls": calls }))
+}
+
+/// The ids of the messages that hold a text, as it is shown: in a header, in the body, or in an answer.
+async fn search(tenant: &Tenant, query: Option<&str>) -> Result<Reply, Refusal> {
+    let text = query::pairs(query).find(|pair| pair.name == "text").map(|pair| pair.value);
+    let text = text.map(|text| String::from_utf8_lossy(&text).to_lowercase());
+    let text = text
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Refusal::bad_request("text: this parameter is needed"))?;
+    // Entries are shared: the broker goes on while they are looked through.
+    let entries: Vec<_> = tenant.worker.look(|broker| broker.entries().cloned().collect()).await?;
+    let search = move || {
+        let mut found = BTreeSet::new();
+        for entry in entries {
+            if found.len() < MOST_FOUND && !found.contains(&entry.message.id) && holds(&entry, &text) {
+                found.insert(entry.message.id.clone());
+            }
+        }
+        found
+    };
+    let broken = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the search broke down");
+    let found = spawn_blocking(search).await.map_err(broken)?;
+    Ok(reply::json(StatusCode::OK, &json!({ "messageIds": found })))
+}
+
+fn holds(entry: &Entry, text: &str) -> bool {
+    let in_bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase().contains(text);
+    let in_headers = |headers: &Headers| {
+        let mut lines = headers
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| format!("{name}: {value}")));
+        lines.any(|line| line.to_lowercase().contains(text))
+    };
+    // The message is the same in all of its entries.
+    let request = entry.state == LogState::Created && {
+        let record = entry.message.record();
+        in_headers(&record.delivery.headers) || in_bytes(&record.delivery.body)
+    };
+    request
+        || entry.end.as_ref().and_then(|end| end.response()).is_some_and(|response| {
+            let (headers, body) = entry.message.shown_response(response);
+            in_headers(&headers) || in_bytes(&body)
+        })
+}
+
 /// The dead letters in short, the newest first.
-async fn dead_letters(api: &Api) -> Result<Reply, Refusal> {
+async fn dead_letters(tenant: &Tenant) -> Result<Reply, Refusal> {
     let list = |broker: &Broker| {
         let (letters, cursor) = broker.newest_dead_letters(MOST_DEAD_LETTERS);
         let letters = letters.into_iter().map(|(id, message, outcome)| {
@@ -49,88 +123,12 @@ async fn dead_letters(api: &Api) -> Result<Reply, Refusal> {
                 "dlqId": id,
                 "messageId": message.id,
                 "url": message.url.as_str(),
-                "method": message.method.as_str(),
-                "labels": message.labels,
+                "method": message.terms.method.as_str(),
+                "labels": message.terms.labels,
                 "error": outcome.to_string(),
             })
         });
         listed("messages", letters.collect(), cursor)
     };
-    Ok(api.worker.look(list).await?)
-}
-
-/// A message, and everything that the log knows about it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Story {
-    message: MessageRecord,
-    /// In milliseconds.
-    timeout: u128,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    callback_of: Option<MessageId>,
-    callbacks: Vec<MessageId>,
-    /// The oldest first.
-    events: Vec<Event>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    time: u64,
-    state: LogState,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_delivery_time: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response_header: Option<Headers>,
-    #[serde(with = "base64_bytes")]
-    response_body: Bytes,
-}
-
-async fn message(api: &Api, id: String) -> Result<Reply, Refusal> {
-    let not_found = Refusal::not_found(format!("message {id} is not in the log"));
-    let story = api.worker.look(move |broker| story(broker, &id)).await?;
-    Ok(json(StatusCode::OK, &story.ok_or(not_found)?))
-}
-
-fn story(broker: &Broker, id: &str) -> Option<Story> {
-    let mut message = None;
-    let (mut events, mut callbacks) = (Vec::new(), Vec::new());
-    for entry in broker.entries() {
-        if entry.message.id.as_str() == id {
-            message = Some(entry.message.clone());
-            events.push(event(entry));
-        } else if entry.state == LogState::Created
-            && entry.message.source.as_ref().is_some_and(|source| source.as_str() == id)
-        {
-            callbacks.push(entry.message.id.clone());
-        }
-    }
-    events.reverse();
-    callbacks.reverse();
-    let message = message?;
-    Some(Story {
-        timeout: message.timeout.as_millis(),
-        callback_of: message.source.clone(),
-        message: message.record(),
-        callbacks,
-        events,
-    })
-}
-
-fn event(entry: &Entry) -> Event {
-    let outcome = entry.outcome.as_ref();
-    let response = outcome.and_then(|outcome| outcome.response());
-    Event {
-        time: entry.time.since_epoch(),
-        state: entry.state.clone(),
-        error: outcome.filter(|_| entry.state == LogState::Error).map(ToString::to_string),
-        next_delivery_time: entry.next_attempt.map(Millis::since_epoch),
-        response_status: response.map(|response| response.status.as_u16()),
-        response_header: response.map(|response| Headers::record(&response.headers)),
-        response_body: response.map_or_else(Bytes::new, |response| response.body.clone()),
-    }
+    tenant.worker.look(list).await
 }

@@ -3,36 +3,36 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use http::StatusCode;
+use qstash_broker::{Activity, Broker, ChangeFlowControl, FlowChange};
 use qstash_types::{FlowControlKey, GlobalParallelism};
 
-use super::{listing::Query, queues::carry_out};
+use super::{listing::Parameters, queues::carry_out};
 use crate::{
-    broker::{Activity, Command, FlowChange},
-    call::{Api, Call},
+    call::{ApiCall, Tenant},
     reply::{Refusal, Reply, json},
 };
 
 const LONGEST_PERIOD: u64 = 7 * 24 * 60 * 60;
 
 /// Flow-control keys.
-pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn answer(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     let (method, segments) = call.shape();
     match (method, &segments[..]) {
         ("GET", []) => {
-            let text = Query::read(call)?.one("search").unwrap_or_default().to_owned();
+            let text = Parameters::read(call)?.one("search").unwrap_or_default().to_owned();
             let keys: Vec<_> =
-                api.worker.look_now(move |broker, now| broker.flow_controls(now, &text).collect()).await?;
+                tenant.worker.look_now(move |broker, now| broker.flow_controls(now, &text).collect()).await?;
             Ok(json(StatusCode::OK, &keys))
         }
         ("GET", [key]) => {
             let not_found = Refusal::not_found(format!("flow-control key {key} not found"));
             let key = (*key).to_owned();
-            let found = api.worker.look_now(move |broker, now| broker.flow_control(now, &key)).await?;
+            let found = tenant.worker.look_now(move |broker, now| broker.flow_control(now, &key)).await?;
             Ok(json(StatusCode::OK, &found.ok_or(not_found)?))
         }
         ("POST", [key, verb]) => {
             let key = FlowControlKey::new(key).map_err(Refusal::bad_request)?;
-            let query = Query::read(call)?;
+            let query = Parameters::read(call)?;
             let change = match *verb {
                 "pause" => FlowChange::Set(Activity::Paused),
                 "resume" => FlowChange::Set(Activity::Running),
@@ -44,7 +44,7 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
                 "resetrate" | "reset" => FlowChange::ResetRate,
                 _ => return Err(call.not_found()),
             };
-            carry_out(api, Command::FlowControl(key, change)).await
+            carry_out(tenant, ChangeFlowControl(key, change)).await
         }
         (_, [] | [_]) => Err(Refusal::method("GET")),
         (_, [_, "pause" | "resume" | "pin" | "unpin" | "resetrate" | "reset"]) => {
@@ -55,11 +55,11 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// `GET /v2/globalParallelism`: how many attempts run, and may run, at the same time.
-pub(crate) async fn global(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn global(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     let (method, segments) = call.shape();
     match (method, &segments[..]) {
         ("GET", []) => {
-            let (count, most) = api.worker.look(crate::broker::Broker::parallelism).await?;
+            let (count, most) = tenant.worker.look(Broker::parallelism).await?;
             let (parallelism_count, parallelism_max) = (count as u64, most as u64);
             Ok(json(StatusCode::OK, &GlobalParallelism::new(parallelism_max, parallelism_count)))
         }
@@ -68,7 +68,7 @@ pub(crate) async fn global(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     }
 }
 
-fn pin(query: &Query) -> Result<FlowChange, Refusal> {
+fn pin(query: &Parameters) -> Result<FlowChange, Refusal> {
     let number = |name: &str| match query.one(name) {
         None => Ok(None),
         Some(text) => text
@@ -88,7 +88,7 @@ fn pin(query: &Query) -> Result<FlowChange, Refusal> {
     Ok(FlowChange::Pin { parallelism, rate })
 }
 
-fn flag(query: &Query, name: &str) -> Result<bool, Refusal> {
+fn flag(query: &Parameters, name: &str) -> Result<bool, Refusal> {
     match query.one(name) {
         None => Ok(false),
         Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),

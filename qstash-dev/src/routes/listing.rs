@@ -1,28 +1,28 @@
 //! What all listings and bulk changes have in common: filters, counts and cursors.
 
+use qstash_broker::{Cursor, PageRequest, Selector, Time};
 use qstash_types::LogState;
 use serde_json::Value;
 
-use crate::{
-    broker::{Cursor, Filter, Millis, Page},
-    call::Call,
-    query,
-    reply::Refusal,
-};
+use super::bounded::{List, Object, Piece};
+use crate::{call::ApiCall, query, reply::Refusal};
 
-/// How many entries a listing shows unless it is told otherwise.
-const DEFAULT_COUNT: usize = 100;
+/// How many entries listings show unless they are told otherwise, all but one.
+pub(super) const DEFAULT_COUNT: usize = 100;
+/// How many parameters the body of a call may name, and how many values each.
+const MOST_NAMES: usize = 100;
+const MOST_VALUES: usize = 10_000;
 /// The parameters that say how much is meant and not what.
 const PAGING: [&str; 2] = ["count", "cursor"];
 
 /// The parameters of a call, from its query and, behind them, from its body. The case of their names makes no difference,
 /// and one without a value has an empty one.
-pub(super) struct Query(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
-impl Query {
+impl Parameters {
     /// Reads the query, and the body if it is an object.
-    pub(super) fn read(call: &Call) -> Result<Self, Refusal> {
-        let own = query::pairs(call.query()).filter(|pair| !pair.is_token() && !pair.is_header());
+    pub(super) fn read(call: &ApiCall) -> Result<Self, Refusal> {
+        let own = query::pairs(call.query()).filter(|pair| !pair.raw.is_own());
         let mut values = Vec::new();
         for pair in own.filter(|pair| !pair.name.is_empty()) {
             let text = String::from_utf8(pair.value)
@@ -30,19 +30,29 @@ impl Query {
             values.push((pair.name, text));
         }
         if !call.body.trim_ascii().is_empty() {
-            let body: serde_json::Map<String, Value> = serde_json::from_slice(&call.body)
-                .map_err(|error| Refusal::bad_request(format!("body: expected an object: {error}")))?;
+            let not_an_object = |error| Refusal::bad_request(format!("body: expected an object: {error}"));
+            let Object::<Piece<'_>, MOST_NAMES>(body) =
+                serde_json::from_slice(&call.body).map_err(not_an_object)?;
             for (name, value) in body {
-                let list = match value {
-                    Value::Array(list) if list.is_empty() => vec![Value::Null],
-                    Value::Array(list) => list,
-                    one => vec![one],
+                let list = if value.get().starts_with('[') {
+                    let too_many =
+                        |_| Refusal::bad_request(format!("{name}: more than {MOST_VALUES} values"));
+                    let List::<Piece<'_>, MOST_VALUES>(list) =
+                        serde_json::from_str(value.get()).map_err(too_many)?;
+                    list
+                } else {
+                    vec![value]
                 };
+                if list.is_empty() {
+                    values.push((name.clone(), String::new()));
+                }
                 for value in list {
-                    let text = match value {
-                        Value::Null => String::new(),
-                        Value::String(text) => text,
-                        Value::Number(number) => number.to_string(),
+                    // What is neither is not even looked into.
+                    let is_plain = !value.get().starts_with(['[', '{']);
+                    let text = match serde_json::from_str(if is_plain { value.get() } else { "false" }) {
+                        Ok(Value::Null) => String::new(),
+                        Ok(Value::String(text)) => text,
+                        Ok(Value::Number(number)) => number.to_string(),
                         _ => return Err(Refusal::bad_request(format!("{name}: expected texts or numbers"))),
                     };
                     values.push((name.clone(), text));
@@ -105,27 +115,30 @@ impl Query {
             .ok_or_else(|| Refusal::bad_request(format!("count: expected a number from 1 to {most}")))
     }
 
-    pub(super) fn page(&self, most: usize) -> Result<Page, Refusal> {
+    pub(super) fn page(&self, default: usize, most: usize) -> Result<PageRequest, Refusal> {
+        // Official clients document a time, in milliseconds, as the first cursor of a loop.
+        let from_time = |text: &str| text.parse().ok().map(|time| Cursor::at(Time::new(time)));
         let after = match self.one("cursor") {
             Some(cursor) => Some(
                 Cursor::parse(cursor)
+                    .or_else(|| from_time(cursor))
                     .ok_or_else(|| Refusal::bad_request("cursor: not one of this server"))?,
             ),
             None => None,
         };
-        Ok(Page { after, count: self.count(most)?.unwrap_or(DEFAULT_COUNT) })
+        Ok(PageRequest { after, count: self.count(most)?.unwrap_or(default) })
     }
 
-    pub(super) fn filter(&self) -> Result<Filter, Refusal> {
-        let time = |name: &str| -> Result<Option<Millis>, Refusal> {
-            Ok(self.each(name, |text| text.parse().ok().map(Millis::new))?.into_iter().next())
+    pub(super) fn selector(&self) -> Result<Selector, Refusal> {
+        let time = |name: &str| -> Result<Option<Time>, Refusal> {
+            Ok(self.each(name, |text| text.parse().ok().map(Time::new))?.into_iter().next())
         };
         let state = |text: &str| match LogState::from(text) {
             LogState::Unknown(_) => None,
             state => Some(state),
         };
         let message_ids = self.all(&["messageId", "messageIds"]);
-        Ok(Filter {
+        Ok(Selector {
             message_ids,
             dlq_ids: self.all(&["dlqIds"]),
             url_groups: self.all(&["topicName"]),

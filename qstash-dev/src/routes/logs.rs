@@ -1,41 +1,56 @@
 //! `/v2/logs` and `/v2/events`
 
 use http::StatusCode;
+use qstash_broker::Cursor;
 use qstash_types::MessageLog;
 use serde_json::{Map, Value, json};
 
-use super::listing::Query;
+use super::listing::{DEFAULT_COUNT, Parameters};
 use crate::{
-    broker::Cursor,
-    call::{Api, Call},
+    call::{ApiCall, Tenant},
     reply::{Refusal, Reply, json},
 };
 
 const MOST: usize = 1000;
 
-/// What happened to messages, the newest first. The two resources differ in nothing but the name of the list.
-pub(crate) async fn answer(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refusal> {
+/// `/v2/logs`: what happened to messages, the newest first.
+pub(crate) async fn logs(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
+    answer(tenant, call, "logs", DEFAULT_COUNT).await
+}
+
+/// `/v2/events`: the same under another name, and as much as there may be unless a call says how much it wants.
+pub(crate) async fn events(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
+    answer(tenant, call, "events", MOST).await
+}
+
+async fn answer(
+    tenant: &Tenant,
+    call: &ApiCall,
+    name: &'static str,
+    default: usize,
+) -> Result<Reply, Refusal> {
     let (method, segments) = call.shape();
     match (method, &segments[..]) {
-        ("GET", []) => list(api, call, name).await,
+        ("GET", []) => list(tenant, call, name, default).await,
         (_, []) => Err(Refusal::method("GET")),
         _ => Err(call.not_found()),
     }
 }
 
-async fn list(api: &Api, call: &Call, name: &'static str) -> Result<Reply, Refusal> {
-    let query = Query::read(call)?;
-    let (filter, page) = (query.filter()?, query.page(MOST)?);
+async fn list(tenant: &Tenant, call: &ApiCall, name: &'static str, default: usize) -> Result<Reply, Refusal> {
+    let query = Parameters::read(call)?;
+    let (selector, page) = (query.selector()?, query.page(default, MOST)?);
     match query.one("groupBy") {
         None => {
-            let (mut entries, cursor) = api.worker.look(move |broker| broker.log_page(&filter, page)).await?;
-            api.canceled.apply(&mut entries);
+            let (mut entries, cursor) =
+                tenant.worker.look(move |broker| broker.log_page(&selector, page)).await?;
+            tenant.canceled.apply(&mut entries);
             Ok(listed(name, json!(entries), cursor))
         }
         Some(by) if by.eq_ignore_ascii_case("messageId") => {
             let (mut groups, cursor) =
-                api.worker.look(move |broker| broker.log_by_message(&filter, page)).await?;
-            api.canceled.apply(groups.iter_mut().flat_map(|(_, entries)| entries));
+                tenant.worker.look(move |broker| broker.log_by_message(&selector, page)).await?;
+            tenant.canceled.apply(groups.iter_mut().flat_map(|(_, entries)| entries));
             let groups = groups.into_iter().map(|(message_id, entries)| MessageLog::new(message_id, entries));
             Ok(listed("messages", json!(groups.collect::<Vec<_>>()), cursor))
         }

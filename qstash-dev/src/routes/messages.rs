@@ -1,29 +1,30 @@
 //! `/v2/messages`
 
 use http::StatusCode;
+use qstash_broker::{Cancel, Selector};
 use serde_json::json;
 
-use super::listing::Query;
+use super::listing::Parameters;
 use crate::{
-    broker::{Answer, Command, Filter},
-    call::{Api, Call},
+    call::{ApiCall, Tenant},
     reply::{Refusal, Reply, json},
 };
 
 const MOST: usize = 500;
 
 /// Messages that are on their way, or were delivered a moment ago.
-pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn answer(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     let (method, segments) = call.shape();
     match (method, &segments[..]) {
-        ("GET", [id]) => get(api, (*id).to_owned()).await,
+        ("GET", [id]) => get(tenant, (*id).to_owned()).await,
         ("DELETE", [id]) => {
             let not_found = Refusal::not_found(format!("message {id} not found"));
-            let cancelled = cancel(api, Filter::messages([*id]), 1).await?;
+            let selector = Selector::messages([*id]);
+            let cancelled = tenant.worker.call(Cancel { selector, most: 1 }).await?;
             if cancelled == 0 { Err(not_found) } else { Ok(counted(cancelled)) }
         }
         ("DELETE", []) => {
-            let query = Query::read(call)?;
+            let query = Parameters::read(call)?;
             query.refuse_no_filters(&[
                 "messageIds",
                 "topicName",
@@ -40,7 +41,7 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
                 "count",
             ])?;
             let most = query.count(MOST)?.unwrap_or(usize::MAX);
-            Ok(counted(cancel(api, query.filter()?, most).await?))
+            Ok(counted(tenant.worker.call(Cancel { selector: query.selector()?, most }).await?))
         }
         (_, []) => Err(Refusal::method("DELETE")),
         (_, [_]) => Err(Refusal::method("GET, DELETE")),
@@ -48,17 +49,10 @@ pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
     }
 }
 
-async fn get(api: &Api, id: String) -> Result<Reply, Refusal> {
+async fn get(tenant: &Tenant, id: String) -> Result<Reply, Refusal> {
     let not_found = Refusal::not_found(format!("message {id} not found"));
-    let message = api.worker.look(move |broker| broker.message(&id)).await?;
+    let message = tenant.worker.look(move |broker| broker.message(&id)).await?;
     Ok(json(StatusCode::OK, &message.ok_or(not_found)?))
-}
-
-async fn cancel(api: &Api, filter: Filter, most: usize) -> Result<usize, Refusal> {
-    match api.worker.call(Command::Cancel(filter, most)).await? {
-        Answer::Counted(count, _) => Ok(count),
-        _ => Ok(0),
-    }
 }
 
 fn counted(cancelled: usize) -> Reply {

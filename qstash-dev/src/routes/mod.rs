@@ -12,5 +12,7 @@ pub(crate) mod queues;
 pub(crate) mod schedules;
 pub(crate) mod topics;
 
+mod bounded;
+pub(crate) mod delivery_options;
+mod hints;
 mod listing;
-mod options;

@@ -4,52 +4,50 @@ use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use qstash_types::{Destination, InvalidDestination, InvalidUrl, QueueName, header};
+use qstash_broker::{Publication, Publish};
+use qstash_types::{
+    Destination, InvalidDestination, InvalidUrl, QueryPair, QueueName, header, percent, query_pairs,
+};
 
-use super::options::{control_headers, forwardable, read_options};
+use super::delivery_options::{control_headers, forwardable, read_options};
 use crate::{
-    broker::{Accepted, Answer, Command, Publication},
-    call::{Api, Call},
-    query::{pairs, percent_decoded},
+    call::{ApiCall, Tenant},
     reply::{Refusal, Reply, json},
 };
 
 /// `POST /v2/publish/{destination}`
-pub(crate) async fn publish(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn publish(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     if call.head.method != Method::POST {
         return Err(Refusal::method("POST"));
     }
-    send(api, publication(call, &call.rest)?).await
+    send(tenant, publication(call, &call.rest)?).await
 }
 
 /// `POST /v2/enqueue/{queue}/{destination}`
-pub(crate) async fn enqueue(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn enqueue(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     if call.head.method != Method::POST {
         return Err(Refusal::method("POST"));
     }
     let (queue, destination) = call.rest.split_once('/').unwrap_or((&call.rest, ""));
-    let queue = String::from_utf8_lossy(&percent_decoded(queue)).into_owned();
+    let queue = String::from_utf8_lossy(&percent::decode(queue)).into_owned();
     let mut publication = publication(call, destination)?;
     publication.options.queue = Some(QueueName::new(queue).map_err(Refusal::bad_request)?);
-    send(api, publication).await
+    send(tenant, publication).await
 }
 
-async fn send(api: &Api, publication: Publication) -> Result<Reply, Refusal> {
-    let accepted = accepted(api.worker.call(Command::Publish(publication)).await?);
-    let status = if accepted.is_duplicate() { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok(json(status, &accepted))
-}
-
-/// What was accepted of a publish request.
-pub(super) fn accepted(answer: Answer) -> Accepted {
-    match answer {
-        Answer::Accepted(accepted) => accepted,
-        other => unreachable!("a publish is not answered {other:?}"),
+/// Publishes, and answers what was accepted. The publication is large, so it is handed over at once and not kept while the answer
+/// is waited for.
+fn send(tenant: &Tenant, publication: Publication) -> impl Future<Output = Result<Reply, Refusal>> + use<> {
+    let accepted = tenant.worker.call(Publish(publication));
+    async {
+        let accepted = accepted.await?;
+        let status = if accepted.is_duplicate() { StatusCode::ACCEPTED } else { StatusCode::OK };
+        Ok(json(status, &accepted))
     }
 }
 
 /// What a call wants to be published to the destination in its path.
-fn publication(call: &Call, path: &str) -> Result<Publication, Refusal> {
+fn publication(call: &ApiCall, path: &str) -> Result<Publication, Refusal> {
     let headers = control_headers(&call.head.headers, call.query())?;
     let destination = read_destination(path, call.query())?;
     assemble(destination, &headers, call.body.clone(), call.caller)
@@ -63,7 +61,7 @@ pub(super) fn assemble(
     caller_ip: IpAddr,
 ) -> Result<Publication, Refusal> {
     if headers.contains_key(header::CRON) {
-        return Err(Refusal::bad_request("Upstash-Cron: schedules are created at /v2/schedules"));
+        return Err(Refusal::bad_header(&header::CRON, "schedules are created at /v2/schedules"));
     }
     let options = read_options(headers)?;
     let headers = match destination {
@@ -79,11 +77,11 @@ pub(super) fn assemble(
 /// The query belongs to the destination, short of the parameters that are meant for this server.
 pub(super) fn read_destination(path: &str, query: Option<&str>) -> Result<Destination, Refusal> {
     let mut text = plain(path)?.into_owned();
-    let own = pairs(query).filter(|pair| !pair.is_token() && !pair.is_header());
-    let own: Vec<_> = own.map(|pair| pair.raw).collect();
-    if !own.is_empty() {
+    let foreign = query_pairs(query).filter(|pair| !pair.is_own());
+    let foreign: Vec<_> = foreign.map(QueryPair::as_str).collect();
+    if !foreign.is_empty() {
         text.push(if text.contains('?') { '&' } else { '?' });
-        text.push_str(&own.join("&"));
+        text.push_str(&foreign.join("&"));
     }
     destination(&text)
 }
@@ -105,7 +103,7 @@ pub(super) fn destination(text: &str) -> Result<Destination, Refusal> {
 fn plain(path: &str) -> Result<Cow<'_, str>, Refusal> {
     let lower = path.get(..8).unwrap_or(path).to_ascii_lowercase();
     if lower.starts_with("http%3a") || lower.starts_with("https%3a") {
-        let decoded = String::from_utf8(percent_decoded(path));
+        let decoded = String::from_utf8(percent::decode(path).into_owned());
         return decoded
             .map(Cow::Owned)
             .map_err(|_| Refusal::bad_request("invalid destination url: not UTF-8"));

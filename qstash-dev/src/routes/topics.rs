@@ -1,23 +1,28 @@
 //! `/v2/topics`, which is what the wire calls URL groups.
 
 use http::StatusCode;
+use qstash_broker::{
+    DeleteUrlGroup, EndpointKey, PutEndpoints, RemoveEndpoints, SetDefaults, StoredEndpoint,
+};
 use qstash_types::{EndpointName, Url, UrlGroupName};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::Deserialize;
 
 use super::{
-    options::{header_map, read_options},
+    bounded::{List, Piece},
+    delivery_options::{header_map, read_options},
     queues::carry_out,
 };
 use crate::{
-    broker::{Command, Endpoint, EndpointKey},
-    call::{Api, Call},
+    call::{ApiCall, Tenant},
     reply::{Refusal, Reply, json},
 };
 
+/// How many endpoints a call may name. A group has fewer.
+const MOST_ENDPOINTS: usize = 1000;
+
 #[derive(Deserialize)]
 struct Endpoints {
-    endpoints: Vec<Named>,
+    endpoints: List<Named, MOST_ENDPOINTS>,
 }
 
 /// An endpoint, or what names one.
@@ -28,42 +33,43 @@ struct Named {
 }
 
 #[derive(Deserialize)]
-struct Defaults {
-    headers: Map<String, Value>,
+struct GroupDefaults<'a> {
+    #[serde(borrow)]
+    headers: Piece<'a>,
 }
 
 /// URL groups.
-pub(crate) async fn answer(api: &Api, call: &Call) -> Result<Reply, Refusal> {
+pub(crate) async fn answer(tenant: &Tenant, call: &ApiCall) -> Result<Reply, Refusal> {
     let (method, segments) = call.shape();
     match (method, &segments[..]) {
         ("GET", []) => {
-            let groups: Vec<_> = api.worker.look(|broker| broker.url_groups().collect()).await?;
+            let groups: Vec<_> = tenant.worker.look(|broker| broker.url_groups().collect()).await?;
             Ok(json(StatusCode::OK, &groups))
         }
         ("GET", [name]) => {
             let not_found = Refusal::not_found(format!("topic {name} not found"));
             let name = (*name).to_owned();
-            let group = api.worker.look(move |broker| broker.url_group(&name)).await?;
+            let group = tenant.worker.look(move |broker| broker.url_group(&name)).await?;
             Ok(json(StatusCode::OK, &group.ok_or(not_found)?))
         }
         ("PATCH", [name]) => {
-            let Defaults { headers } = body(call)?;
+            let GroupDefaults { headers } = body(call)?;
             let defaults = read_options(&header_map(headers)?)?;
-            carry_out(api, Command::SetDefaults(self::name(name)?, Box::new(defaults))).await
+            carry_out(tenant, SetDefaults(self::name(name)?, Box::new(defaults))).await
         }
-        ("DELETE", [name]) => carry_out(api, Command::DeleteUrlGroup(self::name(name)?)).await,
+        ("DELETE", [name]) => carry_out(tenant, DeleteUrlGroup(self::name(name)?)).await,
         ("POST", [name, "endpoints"]) => {
-            let Endpoints { endpoints } = body(call)?;
+            let Endpoints { endpoints: List(endpoints) } = body(call)?;
             let endpoints = endpoints.into_iter().map(Named::endpoint).collect::<Result<Vec<_>, _>>()?;
             if endpoints.is_empty() {
                 return Err(Refusal::bad_request("endpoints: expected at least one"));
             }
-            carry_out(api, Command::PutEndpoints(self::name(name)?, endpoints)).await
+            carry_out(tenant, PutEndpoints(self::name(name)?, endpoints)).await
         }
         ("DELETE", [name, "endpoints"]) => {
-            let Endpoints { endpoints } = body(call)?;
+            let Endpoints { endpoints: List(endpoints) } = body(call)?;
             let keys = endpoints.into_iter().map(Named::key).collect::<Result<Vec<_>, _>>()?;
-            carry_out(api, Command::RemoveEndpoints(self::name(name)?, keys)).await
+            carry_out(tenant, RemoveEndpoints(self::name(name)?, keys)).await
         }
         (_, []) => Err(Refusal::method("GET")),
         (_, [_]) => Err(Refusal::method("GET, PATCH, DELETE")),
@@ -76,7 +82,7 @@ fn name(text: &str) -> Result<UrlGroupName, Refusal> {
     UrlGroupName::new(text).map_err(Refusal::bad_request)
 }
 
-fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Refusal> {
+fn body<'a, T: Deserialize<'a>>(call: &'a ApiCall) -> Result<T, Refusal> {
     serde_json::from_slice(&call.body).map_err(|error| Refusal::bad_request(format!("body: {error}")))
 }
 
@@ -92,9 +98,9 @@ impl Named {
         url.map_err(|error| Refusal::bad_request(format!("endpoints: {error}")))
     }
 
-    fn endpoint(self) -> Result<Endpoint, Refusal> {
+    fn endpoint(self) -> Result<StoredEndpoint, Refusal> {
         let url = self.url()?.ok_or_else(|| Refusal::bad_request("endpoints: an endpoint needs a url"))?;
-        Ok(Endpoint { name: self.name()?, url })
+        Ok(StoredEndpoint { name: self.name()?, url })
     }
 
     fn key(self) -> Result<EndpointKey, Refusal> {

@@ -3,12 +3,14 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use qstash_types::SigningKeys;
+use qstash_broker::Capacity;
+use qstash_types::{Host, Region, SigningKeys, without_secrets};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{DevServer, StartError, listen};
@@ -16,17 +18,23 @@ use crate::{
     CanceledSpelling,
     account::Account,
     api::{self, Offer, Service},
-    call::Api,
+    body::Bodies,
+    call::Tenant,
     cors,
     deliver::Courier,
-    fault::{Fault, Faults},
+    fault::{AimedFault, Faults},
     gate::{Door, Gate},
     keyring::Keyring,
-    outgoing::{Internet, Outgoing, host_and_port},
+    otlp::{self, Collector},
+    outgoing::{Internet, Outgoing},
+    refusals::Refusals,
     secret,
     store::{KeptKeys, Memory, Store},
     worker::Worker,
 };
+
+/// How many connections a port may have unless something else is wanted.
+const MOST_CONNECTIONS: usize = 1024;
 
 /// A description of a [`DevServer`], with a default for everything.
 pub struct DevServerBuilder {
@@ -38,11 +46,18 @@ pub struct DevServerBuilder {
     hosts: Vec<String>,
     mapped: Vec<(String, String)>,
     internet: Internet,
+    region: Region,
     seed: Option<u64>,
     data: Option<PathBuf>,
     canceled: CanceledSpelling,
     faults: Faults,
     patience: Duration,
+    longest_wait: Duration,
+    capacity: Capacity,
+    connections: usize,
+    control: Option<bool>,
+    metrics_public: bool,
+    otlp: Option<String>,
 }
 
 /// Who is served.
@@ -63,11 +78,18 @@ impl DevServerBuilder {
             hosts: Vec::new(),
             mapped: Vec::new(),
             internet: Internet::Refused,
+            region: Region::EuCentral1,
             seed: None,
             data: None,
             canceled: CanceledSpelling::default(),
             faults: Faults::default(),
             patience: Duration::from_secs(2),
+            longest_wait: Duration::from_secs(10),
+            capacity: Capacity::default(),
+            connections: MOST_CONNECTIONS,
+            control: None,
+            metrics_public: false,
+            otlp: None,
         }
     }
 
@@ -128,6 +150,13 @@ impl DevServerBuilder {
         self
     }
 
+    /// Says in `Upstash-Region` that deliveries come from this region, as a receiver wants to know that has keys for several. The
+    /// default is the first one of QStash, `eu-central-1`.
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = region;
+        self
+    }
+
     /// Makes the ids of messages from this seed, so that a test sees the same ones in each run. The default is a fresh
     /// one.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -157,9 +186,49 @@ impl DevServerBuilder {
         self
     }
 
-    /// Lets something go wrong once, at the first occasion.
-    pub fn fault(self, fault: Fault) -> Self {
-        self.faults.add(fault);
+    /// Limits the memory, in bytes, of what callers have the server keep: messages that wait, schedules, queues, URL groups,
+    /// flow-control keys and deduplication windows. Calls that need more are refused. The log and the dead letter queue may each
+    /// take up a sixteenth of this in addition; beyond, their oldest entries are dropped. The limit is for each account, of which
+    /// [published users](Self::published_users) have one each. The default is 4 GiB.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.capacity.memory = bytes;
+        self
+    }
+
+    /// How many attempts an account may have running at the same time; at least one. Others wait. An eighth is kept for hosts
+    /// that have none running, and one host alone has half of the rest. Each may hold an answer of 10 MiB for a moment. The
+    /// default is 256.
+    pub fn attempts(mut self, most: usize) -> Self {
+        self.capacity.attempts = NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// How many connections a port may have at the same time; at least one. When there are as many, the oldest gives way over
+    /// which no token was shown; when all have shown one, others wait. The default is 1024.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = most.max(1);
+        self
+    }
+
+    /// Shows `/metrics` to whoever asks: numbers, and the names of queues. Of several accounts it is the first one without a token.
+    /// The default is to want a token, of which the read-only one will do.
+    pub fn metrics_public(mut self) -> Self {
+        self.metrics_public = true;
+        self
+    }
+
+    /// Sends spans to the collector with this base URL, such as `http://127.0.0.1:4318`, by OTLP as JSON over HTTP: the acceptance of
+    /// each message, its waits, its attempts and its callbacks, in the trace whose `traceparent` was forwarded with the message. A
+    /// collector that is away slows nothing down; what it does not take is lost. The URL has neither user information nor a query.
+    /// The default is to send none.
+    pub fn otlp(mut self, collector: impl Into<String>) -> Self {
+        self.otlp = Some(collector.into());
+        self
+    }
+
+    /// Lets something go wrong: once and at the first occasion, unless it is aimed.
+    pub fn fault(self, fault: impl Into<AimedFault>) -> Self {
+        self.faults.add(fault.into());
         self
     }
 
@@ -167,6 +236,19 @@ impl DevServerBuilder {
     /// a day is the most.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.min(Duration::from_secs(24 * 60 * 60));
+        self
+    }
+
+    /// Whether who has the token can move time, set faults and reset the server by HTTP, under `/dev/`. The default is that an account with a token
+    /// of its own can, and the [published users](Self::published_users) cannot.
+    pub fn control(mut self, control: bool) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// Lets [`DevServer::wait_for`] wait this long, in real time. The default is ten seconds.
+    pub fn longest_wait(mut self, limit: Duration) -> Self {
+        self.longest_wait = limit;
         self
     }
 
@@ -181,10 +263,13 @@ impl DevServerBuilder {
         if let Some(name) = self.hosts.iter().find(|name| !is_host(name)) {
             return Err(StartError::AllowHost { name: name.clone() });
         }
+        let collector = self.collector()?;
         let (listener, address) = listen(self.listen).await?;
         let faults = self.faults.clone();
 
+        let open = watch::Sender::new(None);
         let mut workers = JoinSet::new();
+        let tracer = collector.map(|collector| otlp::start(&mut workers, collector));
         let (mut accounts, mut stores) = (Vec::new(), Vec::new());
         let mut doors = Vec::new();
         for (number, account) in (0..).zip(self.accounts()?) {
@@ -197,28 +282,51 @@ impl DevServerBuilder {
                 None => (None, Memory::of_nothing(keys)),
             };
             let keys = Keyring::new(memory.keys.clone(), store.clone());
+            let keeps = store.is_some();
             stores.extend(store.clone());
-            let courier = Courier::new(keys.clone(), faults.clone(), outgoing.clone());
-            let worker = Worker::spawn(&mut workers, seed.wrapping_add(number), memory, store, courier);
-            let api = Api { keys, worker, canceled: self.canceled };
-            doors.push(Door::new(&account, api.clone())?);
-            accounts.push((account, api));
+            let courier = Courier::new(keys.clone(), self.region, faults.clone(), outgoing.clone());
+            let worker = Worker::spawn(
+                &mut workers,
+                open.clone(),
+                seed.wrapping_add(number),
+                self.capacity,
+                (store, memory),
+                courier,
+                tracer.clone(),
+            );
+            let tenant = Tenant { keys, worker, keeps, canceled: self.canceled };
+            doors.push(Door::new(&account, tenant.clone())?);
+            accounts.push((account, tenant));
         }
         let guests: &[_] = match self.users {
             Users::One => &[],
             Users::Published => &[cors::CONSOLE],
         };
-        let gate = Gate { doors, guests, hosts: self.hosts, port: address.port() };
-        let service = Arc::new(Service { gate, faults: faults.clone() });
-        let open = watch::Sender::new(());
+        let gate = Gate {
+            doors,
+            guests,
+            hosts: self.hosts,
+            port: address.port(),
+            metrics_public: self.metrics_public,
+        };
+        let control = self.control.unwrap_or(matches!(self.users, Users::One));
+        let (patience, most_connections) = (self.patience, self.connections);
+        let service = Arc::new(Service {
+            gate,
+            faults,
+            refusals: Refusals::default(),
+            control,
+            patience,
+            most_connections,
+            bodies: Bodies::default(),
+        });
         let mut listeners = JoinSet::new();
         listeners.spawn(api::serve(listener, Offer::Everything, service.clone(), open.subscribe()));
         Ok(DevServer {
             address,
             url: format!("http://{}", reachable(address)),
             accounts,
-            faults,
-            patience: self.patience,
+            longest_wait: self.longest_wait,
             service,
             stores,
             open,
@@ -234,6 +342,12 @@ impl DevServerBuilder {
             Users::One => folder.clone(),
             Users::Published => folder.join(format!("user-{}", account + 1)),
         })
+    }
+
+    fn collector(&self) -> Result<Option<Collector>, StartError> {
+        let Some(url) = &self.otlp else { return Ok(None) };
+        let collector = Collector::new(url);
+        collector.map(Some).map_err(|problem| StartError::Collector { url: without_secrets(url), problem })
     }
 
     fn outgoing(&self) -> Result<Outgoing, StartError> {
@@ -264,7 +378,7 @@ impl DevServerBuilder {
 
 /// Whether this can be the name in a `Host` header.
 fn is_host(name: &str) -> bool {
-    host_and_port(name).is_some_and(|(_, port)| port.is_none())
+    Host::parse(name).is_ok()
 }
 
 /// The address to call: a server that listens on every interface is called on this machine.

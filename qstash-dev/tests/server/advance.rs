@@ -3,7 +3,7 @@
 use std::{
     future,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use qstash_dev::DevServer;
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    client::publish,
+    client::{call, get, publish},
     destination::{Destination, read, response},
 };
 
@@ -66,7 +66,7 @@ async fn every_instant_is_visited_and_each_attempt_happens_at_its_own_time() {
     let mut log = server.log().await;
     log.reverse();
     let started: Vec<_> =
-        log.iter().filter(|entry| entry.state == LogState::Active).map(|entry| entry.time).collect();
+        log.iter().filter(|entry| entry.state == LogState::Active).filter_map(|entry| entry.time).collect();
     assert_eq!(started.len(), 4);
     for pair in started.windows(2) {
         let wait = pair[1].duration_since(pair[0]).unwrap();
@@ -200,4 +200,70 @@ async fn settled_waits_for_what_is_due_and_not_for_what_is_not() {
     server.settled().await;
     assert_eq!(destination.count("/hook"), 1);
     assert_eq!(destination.count("/done"), 1);
+}
+
+#[tokio::test]
+async fn the_time_of_publishing_moves_with_the_clock_so_that_waits_are_long() {
+    let millis = |time: SystemTime| {
+        u64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap()
+    };
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(200).await;
+    let now = millis(SystemTime::now());
+    for delay in ["0s", "1h"] {
+        publish(&server, &destination.url("/"))
+            .header("Upstash-Delay", delay)
+            .header("Upstash-Forward-Qstash-Published-At", &now.to_string())
+            .accepted()
+            .await;
+        server.settled().await;
+    }
+    server.advance(HOUR).await;
+    let seen = destination.received();
+    let seen: Vec<u64> =
+        seen.iter().map(|request| request.header("qstash-published-at").unwrap().parse().unwrap()).collect();
+    let after = millis(SystemTime::now());
+    let hour = millis(SystemTime::UNIX_EPOCH + HOUR);
+    assert!((now - 1..=now).contains(&seen[0]), "{now} {seen:?}");
+    assert!((now - hour - 1..=after - hour).contains(&seen[1]), "{now} {seen:?}");
+}
+
+/// A schedule that fires every minute, into a queue that stands still: an advance has nothing to wait for.
+async fn with_something_every_minute() -> DevServer {
+    let server = DevServer::start().await.unwrap();
+    call(&server, "POST", "/v2/queues/q/pause").send().await;
+    let scheduled = call(&server, "POST", "/v2/schedules/http://127.0.0.1:9/")
+        .header("Upstash-Cron", "* * * * *")
+        .header("Upstash-Queue-Name", "q");
+    assert_eq!(scheduled.send().await.status, 200);
+    server
+}
+
+async fn ahead(server: &DevServer) -> u64 {
+    get(server, "/dev/clock").send().await.json()["ahead"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_long_advance_lets_others_have_their_turn_and_stops_when_its_caller_leaves() {
+    let server = with_something_every_minute().await;
+    let advance = {
+        let decade = call(&server, "POST", "/dev/clock").body(r#"{"advance": "3650d"}"#);
+        tokio::spawn(decade.send())
+    };
+    let mut reached = 0;
+    while reached == 0 {
+        reached = ahead(&server).await;
+    }
+    while ahead(&server).await == reached {}
+    advance.abort();
+    // It may have been in the middle of a step.
+    let mut before = reached;
+    loop {
+        let now = ahead(&server).await;
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!(Duration::from_millis(before) < 3650 * DAY, "{before}");
 }

@@ -35,7 +35,7 @@ impl Folder {
         self.0.join("qstash.redb")
     }
 
-    fn server(&self) -> DevServerBuilder {
+    pub(crate) fn server(&self) -> DevServerBuilder {
         DevServer::builder().token("token").seed(1).data(&self.0)
     }
 
@@ -256,7 +256,13 @@ async fn two_servers_do_not_share_a_folder() {
     let server = folder.start().await;
     let error = folder.server().start().await.unwrap_err();
     assert!(matches!(error, StartError::DataInUse { .. }));
-    assert_eq!(error.to_string(), format!("another server uses the data folder {}", folder.0.display()));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "another server uses the data folder {}: end it, or use another folder (errors.md#data-folder)",
+            folder.0.display()
+        )
+    );
     server.shutdown().await;
     folder.start().await;
 }
@@ -271,7 +277,10 @@ async fn a_folder_that_cannot_be_used_is_refused_by_its_name() {
     for path in [&file, &file.join("below"), &occupied] {
         let error = DevServer::builder().data(path).start().await.unwrap_err();
         assert!(matches!(error, StartError::Data { .. }), "{error:?}");
-        assert_eq!(error.to_string(), format!("cannot use the data folder {}", path.display()));
+        assert_eq!(
+            error.to_string(),
+            format!("cannot use the data folder {} (errors.md#data-folder)", path.display())
+        );
     }
     assert_eq!(fs::read_to_string(file).unwrap(), "not a folder");
 }

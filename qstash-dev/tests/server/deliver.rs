@@ -68,13 +68,6 @@ async fn an_https_destination_is_asked_for_its_certificate_by_name() {
 }
 
 #[tokio::test]
-async fn a_url_that_no_request_can_hold_is_a_failed_attempt() {
-    let server = DevServer::start().await.unwrap();
-    let reason = reason(&server, "http%3A%2F%2Flocalhost%2F%3C").await;
-    assert!(reason.starts_with("the URL cannot be called: "), "{reason}");
-}
-
-#[tokio::test]
 async fn a_port_that_nobody_listens_on_is_a_failed_attempt() {
     let server = DevServer::start().await.unwrap();
     let gone = Destination::answering(200).await.url("/");

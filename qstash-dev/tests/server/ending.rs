@@ -59,14 +59,14 @@ async fn a_server_that_finishes_lets_attempts_come_to_their_end_and_begins_no_ot
     assert!(arrivals.try_recv().is_err());
 }
 
-#[tokio::test]
-async fn a_server_that_finishes_answers_the_calls_that_were_made() {
-    let server = DevServer::start().await.unwrap();
+/// Finishes a server while this call is being made, and returns its answer.
+async fn answer_of_a_server_that_finishes(server: DevServer, target: &str, body: &str) -> String {
     let (address, token) = (server.address(), server.token().to_owned());
     let mut call = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "POST /v2/publish/http://127.0.0.1:9/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
-         Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+        "POST {target} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
     );
     call.write_all(head.as_bytes()).await.unwrap();
     let mut go_on = [0; 25];
@@ -78,11 +78,27 @@ async fn a_server_that_finishes_answers_the_calls_that_were_made() {
         tokio::task::yield_now().await;
     }
     assert!(!finishing.is_finished());
-    call.write_all(b"body").await.unwrap();
+    call.write_all(body.as_bytes()).await.unwrap();
     let mut answer = String::new();
     call.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("messageId"), "{answer}");
     finishing.await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_server_that_finishes_answers_the_calls_that_were_made() {
+    let server = DevServer::start().await.unwrap();
+    let answer = answer_of_a_server_that_finishes(server, "/v2/publish/http://127.0.0.1:9/", "body").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("messageId"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_that_finishes_keeps_nobody_waiting_for_what_no_longer_comes() {
+    let server = DevServer::start().await.unwrap();
+    let id = publish(&server, "http://127.0.0.1:9/").header("Upstash-Delay", "1h").accepted().await;
+    let body = format!(r#"{{"messageId": "{id}", "state": "DELIVERED", "timeout": "5s"}}"#);
+    let answer = answer_of_a_server_that_finishes(server, "/dev/wait", &body).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("shutting down"), "{answer}");
 }
 
 #[tokio::test]
@@ -108,7 +124,7 @@ async fn logs_have_an_address_of_their_own_where_that_is_wanted() {
     }
 
     let error = server.serve_logs(address).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot listen on {address}"));
+    assert_eq!(error.to_string(), format!("cannot listen on {address} (errors.md#listen)"));
     server.shutdown().await;
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -78,7 +78,7 @@ async fn the_narrower_mapping_goes_before_the_wider_one_and_the_later_before_the
 #[tokio::test]
 async fn a_host_that_is_not_called_says_how_to_allow_it() {
     let server = start(DevServer::builder().map_host("example.com:1", "http://127.0.0.1:9")).await;
-    for host in ["example.com", "192.168.0.1", "127.0.0.1.example.com", "localhost.example.com", "0.0.0.0"] {
+    for host in ["example.com", "192.168.0.1", "127.0.0.1.example.com", "localhost.example.com"] {
         let entry = attempt(&server, &format!("http://{host}:2/hook")).await;
         let expected = format!(
             "connection failed: {host} is not on this machine; --map-host {host}=http://127.0.0.1:PORT sends its \
@@ -98,15 +98,38 @@ async fn a_host_that_is_not_called_is_tried_again() {
     assert_eq!(server.dead_letters().await.len(), 1);
 }
 
-/// The address of no machine in particular is not a loopback address, and leads to this machine all the same.
-#[cfg(unix)]
 #[tokio::test]
 async fn what_is_neither_here_nor_mapped_is_called_where_that_is_allowed() {
+    // A link-local address without an interface: the system refuses to connect to it, and sends nothing.
+    let url = "http://[fe80::1]:9/";
+    let is_refused = async |server: &DevServer| {
+        let entry = attempt(server, url).await;
+        assert_eq!(entry.state, LogState::Error);
+        entry.error.unwrap().contains("is not on this machine")
+    };
+    assert!(is_refused(&DevServer::start().await.unwrap()).await);
+    assert!(!is_refused(&start(DevServer::builder().allow_internet()).await).await);
+}
+
+#[tokio::test]
+async fn this_machine_is_called_by_every_name_it_has() {
     let destination = Destination::answering(200).await;
-    let url = destination.url("/").replace("127.0.0.1", "0.0.0.0");
-    let server = start(DevServer::builder().allow_internet()).await;
-    assert_eq!(attempt(&server, &url).await.state, LogState::Delivered);
-    assert_eq!(attempt(&DevServer::start().await.unwrap(), &url).await.state, LogState::Error);
+    let server = DevServer::start().await.unwrap();
+    for host in [
+        "localhost",
+        "LOCALHOST.",
+        "api.localhost",
+        "127.1",
+        "0x7f.0.0.1",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:0:0]",
+        "[::]",
+    ] {
+        let url = destination.url("/").replace("127.0.0.1", host);
+        let entry = attempt(&server, &url).await;
+        assert_eq!(entry.state, LogState::Delivered, "{url}: {:?}", entry.error);
+    }
 }
 
 #[tokio::test]
@@ -115,13 +138,12 @@ async fn a_mapping_that_cannot_be_meant_is_refused_at_the_start() {
         let builder = DevServer::builder().map_host(host, target);
         builder.start().await.unwrap_err().to_string()
     };
-    for host in
-        ["", "http://a.example", "a.example/x", "u@a.example", "a.example:", "a.example:x", "*:80", ":80"]
-    {
+    for host in ["", "http://a.example", "a.example/x", "u@a.example", "a.example:x", "*:80", ":80"] {
         let expected =
             format!("cannot map {host:?} to \"http://127.0.0.1:1\": the host must be HOST, HOST:PORT or *");
         assert_eq!(refused(host, "http://127.0.0.1:1").await, expected);
     }
+    assert!(refused("BÜCHER.example", "http://127.0.0.1:1").await.contains("punycode"));
     for target in [
         "",
         "127.0.0.1:1",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use qstash_dev::DevServer;
+use qstash_types::LogState;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -293,19 +294,44 @@ async fn a_message_is_told_with_its_attempts_responses_and_callbacks() {
     );
 }
 
+/// A destination may answer with what it was sent.
 #[tokio::test]
-async fn what_is_redacted_is_hidden_from_the_page_too() {
+async fn what_is_redacted_is_hidden_wherever_messages_and_answers_are_shown() {
     let server = DevServer::start().await.unwrap();
-    let destination = Destination::answering(200).await;
-    let id = publish(&server, &destination.url("/"))
-        .header("Upstash-Redact-Fields", "body,header[Authorization]")
-        .header("Upstash-Forward-Authorization", "canary-secret")
-        .body("canary-body")
-        .accepted()
+    for (status, what) in [(200, "body"), (500, "header"), (500, "body,header[Authorization]")] {
+        let destination = Destination::start(move |received| {
+            let body = String::from_utf8(received.body.clone()).unwrap();
+            let secret = received.header("authorization").unwrap();
+            let answer =
+                format!("HTTP/1.1 {status} x\r\nX-Echo: {secret}\r\nContent-Length: {}\r\n\r\n", body.len());
+            (answer + &body).into_bytes()
+        })
         .await;
-    server.settled().await;
-    let story = get(&server, &format!("/dev/messages/{id}")).send().await.text();
-    assert!(story.contains("REDACTED:") && !story.contains("canary"), "{story}");
+        let id = publish(&server, &destination.url("/"))
+            .header("Upstash-Redact-Fields", what)
+            .header("Upstash-Forward-Authorization", if what == "body" { "plain" } else { "canary-secret" })
+            .header("Upstash-Callback", &destination.url("/done"))
+            .header(
+                "Upstash-Callback-Forward-Authorization",
+                if what == "body" { "plain" } else { "canary-secret" },
+            )
+            .header("Upstash-Retries", "0")
+            .body(if what == "header" { "plain" } else { "canary-body" })
+            .accepted()
+            .await;
+        server.settled().await;
+        for place in [&*format!("/dev/messages/{id}"), "/dev/dlq", "/v2/logs", "/v2/events", "/v2/dlq"] {
+            let text = get(&server, place).send().await.text();
+            assert!(!text.contains("canary"), "{what} {place}: {text}");
+        }
+        let story = get(&server, &format!("/dev/messages/{id}")).send().await.json();
+        let answered =
+            story["events"].as_array().unwrap().iter().find(|event| event["responseStatus"] == status);
+        let body = answered.unwrap()["responseBody"].as_str().unwrap();
+        let body = qstash_types::base64_bytes::decode(body.as_bytes()).unwrap();
+        assert!(body.starts_with(b"REDACTED:") && body.len() == 73, "{answered:?}");
+    }
+    assert!(server.dead_letters().await.iter().all(|letter| !format!("{letter:?}").contains("canary")));
 }
 
 #[tokio::test]
@@ -320,4 +346,111 @@ async fn dead_letters_are_listed_in_short() {
     assert_eq!(entry["error"], "the destination answered 500");
     let target = format!("/v2/dlq/retry/{}", entry["dlqId"].as_str().unwrap());
     assert_eq!(call(&server, "POST", &target).send().await.status, 201);
+}
+
+#[tokio::test]
+async fn the_echo_answers_what_its_url_says() {
+    let server = DevServer::start().await.unwrap();
+    let echo =
+        |query: &str| call(&server, "POST", &format!("/echo{query}")).without("Authorization").body("hello");
+    for (query, status, body) in [
+        ("", 200, "hello"),
+        ("?status=503", 503, "hello"),
+        ("?body=a+b%21&status=404", 404, "a b!"),
+        ("?body=&status=414", 414, ""),
+        ("?body=&status=400", 400, ""),
+        ("?status=100", 400, ""),
+        ("?status=1000", 400, ""),
+        ("?status=x", 400, ""),
+        ("?delay=2h", 400, ""),
+        ("?delay=-1", 400, ""),
+    ] {
+        let answer = echo(query).send().await;
+        assert_eq!(answer.status, status, "{query}: {}", answer.text());
+        if status == 400 && query != "?body=&status=400" {
+            assert!(answer.error().contains("expected"), "{query}");
+        } else {
+            assert_eq!(answer.text(), body, "{query}");
+            // Whatever is sent there, no browser takes it for a page.
+            assert!(answer.head.contains("text/plain") && answer.head.contains("nosniff"), "{}", answer.head);
+        }
+    }
+    let long = call(&server, "POST", "/echo").body("x".repeat(1024 * 1024)).send().await;
+    assert_eq!((long.status, long.body.len()), (200, 64 * 1024));
+    assert_eq!(echo("").header("Host", "evil.example").without("Host").send().await.status, 403);
+
+    // It is a destination like any other.
+    let url = format!("{}/echo?status=500", server.url());
+    let id = publish(&server, &url).header("Upstash-Retries", "0").accepted().await;
+    server.wait_for(&id, LogState::Failed).await.unwrap();
+    assert_eq!(server.dead_letters().await[0].response_status, Some(500));
+}
+
+#[tokio::test]
+async fn what_was_refused_last_is_listed() {
+    let server = DevServer::start().await.unwrap();
+    publish(&server, "http://127.0.0.1:9/").header("Upstash-Delay", "soon").send().await;
+    call(&server, "GET", &format!("/v2/{}", "x".repeat(4000))).send().await;
+    let calls = get(&server, "/dev/refusals").send().await.json();
+    let calls = calls["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert!(calls[0]["path"].as_str().unwrap().len() <= 1024);
+    assert_eq!((&calls[1]["status"], &calls[1]["method"]), (&json!(400), &json!("POST")));
+    assert!(calls[1]["error"].as_str().unwrap().starts_with("upstash-delay: "));
+    for _ in 0..300 {
+        get(&server, "/v2/none").send().await;
+    }
+    assert_eq!(get(&server, "/dev/refusals").send().await.json()["calls"].as_array().unwrap().len(), 200);
+
+    // Published users are not to see each other's.
+    let server = DevServer::builder().published_users().start().await.unwrap();
+    get(&server, "/v2/none").send().await;
+    assert_eq!(get(&server, "/dev/refusals").send().await.json(), json!({ "calls": [] }));
+}
+
+#[tokio::test]
+async fn messages_are_found_by_what_they_hold_as_it_is_shown() {
+    let server = DevServer::start().await.unwrap();
+    let destination =
+        Destination::start(|request| response(500, &format!("no {} here", request.path()))).await;
+    let to = |path: &str| publish(&server, &destination.url(path)).header("Upstash-Retries", "0");
+    let by_header = to("/a").header("Upstash-Forward-X-Tenant", "Forty-Two").accepted().await;
+    let by_body = to("/b").body("something about FORTY-TWO").accepted().await;
+    let by_answer = to("/forty-two").accepted().await;
+    let redacted = to("/c").body("forty-two").header("Upstash-Redact-Fields", "body").accepted().await;
+    server.settled().await;
+    let found = get(&server, "/dev/search?text=forty-two").send().await.json();
+    let mut expected = [by_header, by_body, by_answer];
+    expected.sort();
+    assert_eq!(found["messageIds"], json!(expected));
+    assert!(!expected.contains(&redacted));
+    for target in ["/dev/search", "/dev/search?text="] {
+        assert_eq!(get(&server, target).send().await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_story_tells_what_each_attempt_was_sent_with() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(500).await;
+    let id = publish(&server, &destination.url("/a"))
+        .header("Upstash-Retries", "1")
+        .header("Upstash-Forward-X-Tenant", "42")
+        .header("Upstash-Forward-X-Secret", "canary")
+        .header("Upstash-Redact-Fields", "header[X-Secret]")
+        .accepted()
+        .await;
+    server.advance(Duration::from_secs(3600)).await;
+    let story = get(&server, &format!("/dev/messages/{id}")).send().await;
+    assert!(!story.text().contains("canary"));
+    let story = story.json();
+    let events = story["events"].as_array().unwrap();
+    let sent: Vec<_> = events.iter().filter_map(|event| event.get("requestHeader")).collect();
+    let received = destination.received();
+    assert_eq!((sent.len(), received.len()), (2, 2));
+    for (sent, received) in sent.into_iter().zip(received) {
+        for name in ["X-Tenant", "Upstash-Retried", "Upstash-Message-Id", "User-Agent"] {
+            assert_eq!(sent[name][0].as_str(), received.header(&name.to_lowercase()), "{name}");
+        }
+    }
 }

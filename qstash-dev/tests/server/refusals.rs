@@ -13,13 +13,13 @@ async fn a_publish_that_cannot_be_carried_out_is_refused_by_the_name_of_its_faul
     const LOCAL: &str = "http://127.0.0.1:9/";
     const INVALID_SCHEME: &str =
         "invalid destination url: endpoint has invalid scheme, add http:// or https://";
-    const INVALID_PORT: &str = "invalid destination url: the port of the URL is no number up to 65535";
+    const INVALID_PORT: &str = "invalid destination url: the port of the URL is not a number up to 65535";
     type Case = (&'static str, &'static [(&'static str, &'static str)], u16, &'static str);
     let cases: &[Case] = &[
         ("", &[], 400, "a non-empty destination must be provided"),
         ("example.com/hook", &[], 400, INVALID_SCHEME),
         ("ftp://example.com", &[], 400, INVALID_SCHEME),
-        ("http://", &[], 400, "invalid destination url: the URL has no host"),
+        ("http://", &[], 400, "invalid destination url: the URL has no valid host"),
         ("http://localhost:x/", &[], 400, INVALID_PORT),
         ("http://[::1]:70000/", &[], 400, INVALID_PORT),
         ("http://u@localhost:-1/", &[], 400, INVALID_PORT),
@@ -44,15 +44,20 @@ async fn a_publish_that_cannot_be_carried_out_is_refused_by_the_name_of_its_faul
         (LOCAL, &[("Upstash-Redact-Fields", "everything")], 400, "upstash-redact-fields: "),
         (LOCAL, &[("Upstash-Header-Forward", "maybe")], 400, "upstash-header-forward: "),
         (LOCAL, &[("Upstash-Deduplication-Id", "a:b")], 400, "DeduplicationId cannot contain ':'"),
-        (LOCAL, &[("Upstash-Retries", "1000")], 412, "quota maxRetries exceeded"),
+        (LOCAL, &[("Upstash-Retries", "1000")], 412, "quota maxRetries exceeded: 999 at the most"),
         (
             LOCAL,
             &[("Upstash-Callback", LOCAL), ("Upstash-Callback-Retries", "1000")],
             412,
-            "quota maxRetries exceeded",
+            "quota maxRetries exceeded: 999 at the most",
         ),
-        (LOCAL, &[("Upstash-Delay", "366d")], 412, "quota maxDelay exceeded"),
-        (LOCAL, &[("Upstash-Not-Before", "9007199254740993")], 412, "quota maxDelay exceeded"),
+        (LOCAL, &[("Upstash-Delay", "366d")], 412, "quota maxDelay exceeded: 31536000 at the most"),
+        (
+            LOCAL,
+            &[("Upstash-Not-Before", "9007199254740993")],
+            412,
+            "quota maxDelay exceeded: 31536000 at the most",
+        ),
         (
             LOCAL,
             &[("Upstash-Cron", "* * * * *")],
@@ -125,12 +130,31 @@ async fn the_token_may_stand_in_the_header_or_in_the_query() {
 async fn only_names_of_this_machine_are_served() {
     let server = DevServer::start().await.unwrap();
     let with_host = |host: &str| get(&server, "/v2/keys").without("Host").header("Host", host);
-    for host in ["localhost", "127.0.0.1:1", "127.8.8.8", "[::1]:8080", "LocalHost:3000", "a.localhost"] {
+    for host in [
+        "localhost",
+        "localhost.",
+        "127.0.0.1:1",
+        "127.8.8.8",
+        "127.1",
+        "0.0.0.0:3000",
+        "[::1]:8080",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "LocalHost:3000",
+        "a.localhost",
+    ] {
         assert_eq!(with_host(host).send().await.status, 200, "{host}");
     }
-    for host in
-        ["example.com", "127.0.0.1.example.com", "localhost.example.com", "192.168.0.1", "0.0.0.0", "x y"]
-    {
+    for host in [
+        "example.com",
+        "127.0.0.1.example.com",
+        "localhost.example.com",
+        "192.168.0.1",
+        "[::1]example.com",
+        "example.com@localhost",
+        "localhost:x",
+        "x y",
+    ] {
         let answer = with_host(host).send().await;
         assert_eq!(answer.status, 403, "{host}");
         assert!(answer.error().starts_with("Host: "));
@@ -227,8 +251,8 @@ async fn a_schedule_and_a_retry_are_held_to_the_limits_of_a_message() {
     let server = DevServer::start().await.unwrap();
     let targets = ["/v2/schedules/http://127.0.0.1:9/", "/v2/dlq/retry"];
     for (name, value, error) in [
-        ("Upstash-Retries", "1000", "quota maxRetries exceeded"),
-        ("Upstash-Delay", "366d", "quota maxDelay exceeded"),
+        ("Upstash-Retries", "1000", "quota maxRetries exceeded: 999 at the most"),
+        ("Upstash-Delay", "366d", "quota maxDelay exceeded: 31536000 at the most"),
     ] {
         for target in targets {
             let call = call(&server, "POST", target).header("Upstash-Cron", "* * * * *").header(name, value);
@@ -312,5 +336,5 @@ async fn a_token_that_could_not_be_sent_is_refused_at_the_start() {
 async fn a_port_that_is_taken_is_an_error_that_names_it() {
     let first = DevServer::start().await.unwrap();
     let error = DevServer::builder().listen(first.address()).start().await.unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot listen on {}", first.address()));
+    assert_eq!(error.to_string(), format!("cannot listen on {} (errors.md#listen)", first.address()));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use qstash_dev::{CanceledSpelling, DevServer};
-use qstash_types::LogState;
+use qstash_types::{LogState, Region};
 use serde_json::{Value, json};
 
 use crate::{
@@ -140,12 +140,13 @@ async fn a_batch_answers_each_item_in_its_place() {
     let first = received.iter().find(|request| request.target() == "/1?a=1").unwrap();
     assert_eq!((first.body.as_slice(), first.header("content-type")), (&b"hello"[..], Some("text/plain")));
     let many = format!("[{}0]", "0,".repeat(100_000));
-    for (body, problem) in [("{}", "expected a sequence"), (&*many, "more than 100000 messages")] {
+    for (body, problem) in [("{}", "expected a sequence"), (&*many, "more than 100000")] {
         let refused = call(&server, "POST", "/v2/batch").body(body).send().await;
         assert_eq!(refused.status, 400);
         let error = refused.error();
         assert!(
-            error.starts_with("body: expected an array of messages: ") && error.contains(problem),
+            error.starts_with("body: expected an array of messages, 100000 at the most: ")
+                && error.contains(problem),
             "{error}"
         );
     }
@@ -241,6 +242,26 @@ async fn dead_letters_are_paged_read_retried_and_deleted() {
     assert_eq!(deleted, json!({"deleted": 3}));
 }
 
+/// Official clients take no cursor when they name ids.
+#[tokio::test]
+async fn dead_letters_that_are_named_are_all_meant_at_once() {
+    let server = DevServer::start().await.unwrap();
+    let destination = Destination::answering(500).await;
+    let message = json!({"destination": destination.url("/"), "headers": {"Upstash-Retries": "0"}});
+    let batch = serde_json::to_vec(&vec![message; 150]).unwrap();
+    assert_eq!(call(&server, "POST", "/v2/batch").body(batch).send().await.status, 200);
+    server.settled().await;
+    let first = read(&server, "/v2/dlq").await;
+    let rest = read(&server, &format!("/v2/dlq?cursor={}", first["cursor"].as_str().unwrap())).await;
+    let letters = [first, rest].map(|page| page["messages"].as_array().unwrap().clone()).concat();
+    let ids: Vec<_> = letters.iter().map(|letter| letter["dlqId"].as_str().unwrap()).collect();
+
+    let listed = read(&server, &format!("/v2/dlq?dlqIds={}", ids.join(","))).await;
+    assert_eq!((&listed["messages"], listed.get("cursor")), (&json!(letters), None));
+    let deleted = ok(&server, "DELETE", "/v2/dlq", &json!({"dlqIds": ids}).to_string()).await;
+    assert_eq!(serde_json::from_slice::<Value>(&deleted).unwrap(), json!({"deleted": 150}));
+}
+
 #[tokio::test]
 async fn logs_are_filtered_paged_and_grouped() {
     let server = DevServer::start().await.unwrap();
@@ -253,6 +274,12 @@ async fn logs_are_filtered_paged_and_grouped() {
     let target = format!("/v2/events?label=x&cursor={}", page["cursor"].as_str().unwrap());
     let rest = read(&server, &target).await;
     assert_eq!((&rest["events"][0]["state"], rest.get("cursor")), (&json!("CREATED"), None));
+    // A time is a cursor as well.
+    let created = rest["events"][0]["time"].as_u64().unwrap();
+    let until =
+        async |time: u64| read(&server, &format!("/v2/events?label=x&cursor={time}")).await["events"].clone();
+    assert!(until(created).await.as_array().unwrap().contains(&rest["events"][0]));
+    assert_eq!(until(created - 1).await, json!([]));
     assert_eq!(read(&server, "/v2/logs?path=/b&state=DELIVERED").await["logs"].as_array().unwrap().len(), 1);
     let grouped = read(&server, &format!("/v2/logs?groupBy=messageId&messageId={id}")).await;
     assert_eq!(grouped["messages"][0]["messageId"], id);
@@ -291,7 +318,7 @@ async fn flow_control_is_pinned_paused_and_shown() {
     }
     assert_eq!(read(&server, "/v2/flowControl?search=b").await.as_array().unwrap().len(), 1);
     let global = read(&server, "/v2/globalParallelism").await;
-    assert_eq!(global, json!({"parallelismMax": 128, "parallelismCount": 0}));
+    assert_eq!(global, json!({"parallelismMax": 256, "parallelismCount": 0}));
     assert_eq!(get(&server, "/v2/flowControl/x").send().await.status, 404);
     let answer = call(&server, "POST", "/v2/flowControl/x/pin?rate=0").send().await;
     assert_eq!(answer.status, 400);
@@ -368,4 +395,72 @@ async fn the_log_of_the_api_spells_cancelled_messages_as_it_is_told_to() {
         }
         assert_eq!(server.log().await[0].state, LogState::Canceled, "the library has one name for it");
     }
+}
+
+/// The official Go SDK calls one "First endpoint".
+#[tokio::test]
+async fn endpoints_of_a_url_group_have_free_text_for_names() {
+    let server = DevServer::start().await.unwrap();
+    let endpoint = |name: &str| {
+        let body = json!({ "endpoints": [{ "name": name, "url": "http://127.0.0.1:9/" }] });
+        call(&server, "POST", "/v2/topics/group/endpoints").body(body.to_string())
+    };
+    for name in ["First endpoint", "größte/Nr. 1: α"] {
+        assert_eq!(endpoint(name).send().await.status, 200, "{name}");
+        let group = get(&server, "/v2/topics/group").send().await.json();
+        assert_eq!(group["endpoints"][0]["name"], name);
+    }
+    assert_eq!(endpoint("a\nb").send().await.status, 400);
+}
+
+/// A step of a workflow that is delivered as any other message loses the run that it belongs to.
+#[tokio::test]
+async fn what_belongs_to_a_workflow_is_refused_and_says_why() {
+    let server = DevServer::start().await.unwrap();
+    let calls = [
+        publish(&server, "http://127.0.0.1:9/").header("Upstash-Workflow-RunId", "wfr_1"),
+        call(&server, "POST", "/v2/trigger/http://127.0.0.1:9/"),
+        call(&server, "DELETE", "/v2/workflows/runs/wfr_1"),
+        call(&server, "POST", "/v2/notify/event"),
+        call(&server, "GET", "/v2/waiters/event"),
+    ];
+    for call in calls {
+        let answer = call.send().await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.error().contains("Workflow is not supported"), "{}", answer.error());
+    }
+    let items =
+        json!([{ "destination": "http://127.0.0.1:9/", "headers": { "Upstash-Workflow-Init": "true" } }]);
+    let answer = call(&server, "POST", "/v2/batch").body(items.to_string()).send().await.json();
+    assert!(answer[0]["error"].as_str().unwrap().contains("Workflow is not supported"), "{answer}");
+    assert!(server.log().await.is_empty());
+}
+
+#[tokio::test]
+async fn deliveries_come_from_the_region_that_the_server_stands_for() {
+    let destination = Destination::answering(200).await;
+    for (builder, region) in
+        [(DevServer::builder(), "EU-CENTRAL-1"), (DevServer::builder().region(Region::UsEast1), "US-EAST-1")]
+    {
+        let server = builder.start().await.unwrap();
+        publish(&server, &destination.url("/")).accepted().await;
+        server.settled().await;
+        let received = destination.received().pop().unwrap();
+        assert_eq!(received.header("upstash-region"), Some(region));
+    }
+}
+
+#[tokio::test]
+async fn logs_show_a_hundred_entries_and_events_a_thousand_unless_a_call_says_how_many() {
+    let server = DevServer::start().await.unwrap();
+    let item = r#"{"destination": "http://127.0.0.1:9/", "headers": {"Upstash-Delay": "1d"}}"#;
+    let body = format!("[{}]", vec![item; 1001].join(","));
+    call(&server, "POST", "/v2/batch").body(body).send().await;
+    for (resource, count) in [("logs", 100), ("events", 1000)] {
+        let page = read(&server, &format!("/v2/{resource}")).await;
+        assert_eq!(page[resource].as_array().unwrap().len(), count);
+        assert!(page["cursor"].is_string());
+    }
+    let refused = get(&server, "/v2/events?count=1001").send().await;
+    assert_eq!(refused.error(), "count: expected a number from 1 to 1000");
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Callback, FailureCallback};
+use super::{Callback, FailureCallback, LazyHeaders};
 use crate::{DlqId, EndpointName, Headers, MessageId, ScheduleId, UrlGroupName, base64_bytes, timestamp};
 
 /// The plain content of a callback: what a server fills in and sends, or a test hands to a handler.
@@ -67,6 +67,22 @@ pub struct CallbackParts {
     pub caller_ip: Option<String>,
 }
 
+impl CallbackParts {
+    /// The body of the request by which QStash reports this, for a test that hands it to a handler.
+    ///
+    /// ```
+    /// use qstash_types::{Callback, CallbackParts};
+    ///
+    /// let parts = CallbackParts { status: 200, body: "{\"pages\":3}".into(), ..Default::default() };
+    /// let callback = Callback::from_json(&parts.to_json())?;
+    /// assert_eq!(callback.text()?, r#"{"pages":3}"#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_json(&self) -> Bytes {
+        serde_json::to_vec(self).expect("texts and numbers serialise").into()
+    }
+}
+
 impl fmt::Debug for CallbackParts {
     /// Shows what the [`Callback`] shows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +94,7 @@ impl From<CallbackParts> for Callback {
     fn from(parts: CallbackParts) -> Self {
         Self {
             status: parts.status,
-            headers: Ok(parts.headers),
+            headers: LazyHeaders::of("header", Ok(parts.headers)),
             body: Ok(parts.body),
             retried: parts.retried,
             max_retries: parts.max_retries,
@@ -88,7 +104,7 @@ impl From<CallbackParts> for Callback {
             endpoint: parts.endpoint,
             url: parts.url,
             method: parts.method,
-            source_headers: Ok(parts.source_headers),
+            source_headers: LazyHeaders::of("sourceHeader", Ok(parts.source_headers)),
             source_body: Ok(parts.source_body),
             not_before: Ok(parts.not_before),
             created_at: Ok(parts.created_at),

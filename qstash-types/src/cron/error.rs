@@ -1,13 +1,13 @@
 //! What is wrong with an expression.
 
 /// A text is not a cron expression.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCron {
-    /// There are not five fields, but so many.
+    /// The number of fields is not five.
     #[error("expected five fields, minute hour day month weekday, found {0}")]
     Fields(usize),
-    /// A field holds something that is no value of it.
+    /// A field holds something other than its values.
     #[error("{text:?} is no {field}, expected {lowest} to {highest}")]
     Value {
         /// The name of the field.
@@ -27,7 +27,7 @@ pub enum InvalidCron {
         /// The range.
         text: String,
     },
-    /// A step of a field is no whole number above zero.
+    /// A step of a field is not a whole number above zero.
     #[error("the step {text:?} of the {field} field is no whole number above zero")]
     Step {
         /// The name of the field.
@@ -35,10 +35,10 @@ pub enum InvalidCron {
         /// The step.
         text: String,
     },
-    /// There is no such time zone.
+    /// The time zone is not known.
     #[error("unknown time zone {0:?}")]
     TimeZone(String),
-    /// No day is ever as the fields ask for.
+    /// No day ever matches the fields.
     #[error("the expression never fires")]
     Never,
 }

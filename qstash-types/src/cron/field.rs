@@ -44,11 +44,6 @@ impl Field {
         self.any
     }
 
-    /// Whether all of the first so many values are allowed.
-    pub(super) fn has_all(self, values: u8) -> bool {
-        (0..values).all(|value| self.has(value))
-    }
-
     /// The weekday, of which 0 and 7 are both Sunday, with Sunday at 0.
     pub(super) fn with_one_sunday(self) -> Self {
         Self { values: self.values | self.values >> 7 & 1, ..self }

@@ -85,7 +85,7 @@ impl Cron {
     /// The instants at which local clocks show this time, as far as the expression is meant to fire then.
     fn instants(&self, zone: &TimeZone, time: DateTime) -> [Option<Timestamp>; 2] {
         let ambiguous = zone.to_ambiguous_timestamp(time);
-        let every_hour = self.hours.is_any() && self.hours.has_all(24);
+        let every_hour = self.hours.is_any() && (0..24).all(|hour| self.hours.has(hour));
         match ambiguous.offset() {
             AmbiguousOffset::Gap { .. } if every_hour => [None, None],
             AmbiguousOffset::Fold { .. } if every_hour => [ambiguous.earlier().ok(), ambiguous.later().ok()],

@@ -6,9 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::{CallbackTarget, Deduplication, DeliveryOptions, Settings, Start};
+use super::{CallbackOptions, Deduplication, DeliveryOptions, DeliverySettings, Start};
 use crate::{
     FlowControl, FlowControlKey, FlowLimits, Label, Url, digits, duration,
     header::{self, CALLBACK_SETTINGS, FAILURE_CALLBACK_SETTINGS, MESSAGE_SETTINGS, SettingNames},
@@ -23,9 +24,21 @@ impl DeliveryOptions {
     /// Forwarded header names that become too long with their prefix, more headers than a map holds, and values set
     /// past the checks of their setters, such as flow control without a limit.
     pub fn to_headers(&self) -> Result<HeaderMap, InvalidHeader> {
-        let mut writer = Writer::default();
+        // Room for what most messages have, and for what a client adds.
+        let mut headers = HeaderMap::with_capacity(12);
+        self.write_to(&mut Map::new(&mut headers))?;
+        Ok(headers)
+    }
+
+    /// Writes the options as publish headers to any place, such as an item of a batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_headers`](Self::to_headers), and those of the sink.
+    pub fn write_to(&self, sink: &mut impl HeaderSink) -> Result<(), InvalidHeader> {
+        let mut writer = Writer { sink };
         if let Some(content_type) = &self.content_type {
-            writer.put(&http::header::CONTENT_TYPE, content_type.clone())?;
+            writer.sink.put("", &http::header::CONTENT_TYPE, HeaderText::Value(content_type))?;
         }
         if self.forward_all_headers {
             writer.text(&header::HEADER_FORWARD, "true")?;
@@ -33,7 +46,7 @@ impl DeliveryOptions {
         match self.start {
             Some(Start::After(delay)) => writer.text(&header::DELAY, &duration::to_text(delay))?,
             Some(Start::At(time)) => {
-                writer.put(&header::NOT_BEFORE, timestamp::whole_seconds(time).into())?;
+                writer.number(&header::NOT_BEFORE, timestamp::whole_seconds(time))?;
             }
             None => {}
         }
@@ -70,7 +83,7 @@ impl DeliveryOptions {
                 writer.settings(settings, &target.settings)?;
             }
         }
-        Ok(writer.headers)
+        Ok(())
     }
 
     /// Reads the options from the headers of a publish request. Unknown headers are left alone.
@@ -82,7 +95,7 @@ impl DeliveryOptions {
     ///
     /// The first header whose value breaks its grammar.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, InvalidHeader> {
-        let reader = Reader { headers };
+        let reader = Reader::of(headers);
         let start = match reader.number(&header::NOT_BEFORE)? {
             Some(seconds) => Some(Start::At(
                 SystemTime::UNIX_EPOCH
@@ -103,7 +116,7 @@ impl DeliveryOptions {
                 return Ok(None);
             };
             let url = Url::received(url).map_err(|error| InvalidHeader::new(name, &error))?;
-            Ok(Some(CallbackTarget { url, settings: reader.settings(settings)? }))
+            Ok(Some(CallbackOptions { url, settings: reader.settings(settings)? }))
         };
         Ok(Self {
             settings: reader.settings(&MESSAGE_SETTINGS)?,
@@ -123,25 +136,92 @@ impl DeliveryOptions {
     }
 }
 
-#[derive(Default)]
-struct Writer {
-    headers: HeaderMap,
+/// Where headers are written to.
+pub trait HeaderSink {
+    /// Writes a header whose name begins with a prefix. Values of one name come one after the other.
+    ///
+    /// # Errors
+    ///
+    /// A header that cannot be written there.
+    fn put(&mut self, prefix: &str, name: &HeaderName, text: HeaderText<'_>) -> Result<(), InvalidHeader>;
 }
 
-impl Writer {
-    fn put(&mut self, name: &HeaderName, value: HeaderValue) -> Result<(), InvalidHeader> {
-        let appended = self.headers.try_append(name, value);
+/// The value of a header, as it is known.
+#[derive(Clone, Copy)]
+pub enum HeaderText<'a> {
+    /// Any text, which may have characters that no header can have.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+    /// A value that is one already.
+    Value(&'a HeaderValue),
+}
+
+impl fmt::Debug for HeaderText<'_> {
+    /// Leaves out the value, which may be confidential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderText(..)")
+    }
+}
+
+impl HeaderSink for HeaderMap {
+    fn put(&mut self, prefix: &str, name: &HeaderName, text: HeaderText<'_>) -> Result<(), InvalidHeader> {
+        Map::new(self).put(prefix, name, text)
+    }
+}
+
+/// A map, and a buffer that its values share: neither they nor copies of them need memory of their own.
+struct Map<'a> {
+    headers: &'a mut HeaderMap,
+    buffer: BytesMut,
+}
+
+impl<'a> Map<'a> {
+    fn new(headers: &'a mut HeaderMap) -> Self {
+        Self { headers, buffer: BytesMut::with_capacity(256) }
+    }
+}
+
+impl HeaderSink for Map<'_> {
+    fn put(&mut self, prefix: &str, name: &HeaderName, text: HeaderText<'_>) -> Result<(), InvalidHeader> {
+        let value = match text {
+            // Ids and labels may be any Unicode text; header values carry it as UTF-8.
+            HeaderText::Text(text) => {
+                self.buffer.extend_from_slice(text.as_bytes());
+                HeaderValue::from_maybe_shared(self.buffer.split().freeze())
+                    .map_err(|error| InvalidHeader::new(name, &error))?
+            }
+            HeaderText::Number(number) => number.into(),
+            HeaderText::Value(value) => value.clone(),
+        };
+        let appended = if prefix.is_empty() {
+            self.headers.try_append(name, value)
+        } else {
+            self.buffer.extend_from_slice(prefix.as_bytes());
+            self.buffer.extend_from_slice(name.as_ref());
+            let prefixed = HeaderName::from_bytes(&self.buffer);
+            self.buffer.clear();
+            let prefixed = prefixed.map_err(|_| InvalidHeader::new(name, &"the name is too long"))?;
+            self.headers.try_append(prefixed, value)
+        };
         appended.map(drop).map_err(|_| InvalidHeader::new(name, &"too many headers"))
     }
+}
 
+struct Writer<'a, Sink> {
+    sink: &'a mut Sink,
+}
+
+impl<Sink: HeaderSink> Writer<'_, Sink> {
     fn text(&mut self, name: &HeaderName, text: &str) -> Result<(), InvalidHeader> {
-        // Ids and labels may be any Unicode text; header values carry it as UTF-8.
-        let value =
-            HeaderValue::from_bytes(text.as_bytes()).map_err(|error| InvalidHeader::new(name, &error))?;
-        self.put(name, value)
+        self.sink.put("", name, HeaderText::Text(text))
     }
 
-    fn settings(&mut self, names: &SettingNames, settings: &Settings) -> Result<(), InvalidHeader> {
+    fn number(&mut self, name: &HeaderName, number: u64) -> Result<(), InvalidHeader> {
+        self.sink.put("", name, HeaderText::Number(number))
+    }
+
+    fn settings(&mut self, names: &SettingNames, settings: &DeliverySettings) -> Result<(), InvalidHeader> {
         if let Some(method) = &settings.method {
             self.text(&names.method, method.as_str())?;
         }
@@ -149,7 +229,7 @@ impl Writer {
             self.text(&names.timeout, &duration::to_text(timeout))?;
         }
         if let Some(retries) = settings.retries {
-            self.put(&names.retries, retries.into())?;
+            self.number(&names.retries, retries.into())?;
         }
         if let Some(delay) = &settings.retry_delay {
             self.text(&names.retry_delay, delay.as_str())?;
@@ -161,37 +241,38 @@ impl Writer {
             self.text(&names.flow_control_value, &limits.to_string())?;
         }
         for (name, value) in &settings.forward {
-            let prefixed = format!("{}{name}", names.forward_prefix);
-            let prefixed = HeaderName::try_from(prefixed)
-                .map_err(|_| InvalidHeader::new(name, &"the name is too long"))?;
-            self.put(&prefixed, value.clone())?;
+            self.sink.put(names.forward_prefix, name, HeaderText::Value(value))?;
         }
         Ok(())
     }
 }
 
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    headers: &'a HeaderMap,
-}
+/// The headers that may be options. There are a few of them, most of the time none, and thirty names to look for: to compare names
+/// is cheaper then than to hash them.
+struct Reader<'a>(Vec<(&'a HeaderName, &'a HeaderValue)>);
 
 impl<'a> Reader<'a> {
-    fn text(self, name: &HeaderName) -> Result<Option<&'a str>, InvalidHeader> {
-        self.headers
-            .get(name)
-            .map(|value| str::from_utf8(value.as_bytes()).map(str::trim))
+    fn of(headers: &'a HeaderMap) -> Self {
+        Self(headers.iter().filter(|(name, _)| name.as_str().starts_with(header::PREFIX)).collect())
+    }
+
+    fn text(&self, name: &HeaderName) -> Result<Option<&'a str>, InvalidHeader> {
+        self.0
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| str::from_utf8(value.as_bytes()).map(str::trim))
             .transpose()
             .map_err(|_| InvalidHeader::new(name, &"not UTF-8"))
     }
 
-    fn parsed<T>(self, name: &HeaderName) -> Result<Option<T>, InvalidHeader>
+    fn parsed<T>(&self, name: &HeaderName) -> Result<Option<T>, InvalidHeader>
     where
         T: FromStr<Err: fmt::Display>,
     {
         self.text(name)?.map(str::parse).transpose().map_err(|error| InvalidHeader::new(name, &error))
     }
 
-    fn number<T: FromStr>(self, name: &HeaderName) -> Result<Option<T>, InvalidHeader> {
+    fn number<T: FromStr>(&self, name: &HeaderName) -> Result<Option<T>, InvalidHeader> {
         let number = |text| {
             digits::parse(text)
                 .ok_or_else(|| InvalidHeader::new(name, &"expected a whole number, not too large"))
@@ -199,12 +280,12 @@ impl<'a> Reader<'a> {
         self.text(name)?.map(number).transpose()
     }
 
-    fn duration(self, name: &HeaderName) -> Result<Option<Duration>, InvalidHeader> {
+    fn duration(&self, name: &HeaderName) -> Result<Option<Duration>, InvalidHeader> {
         self.text(name)?.map(duration::parse).transpose().map_err(|error| InvalidHeader::new(name, &error))
     }
 
     /// Any letter case, since one official SDK writes `True`.
-    fn flag(self, name: &HeaderName) -> Result<bool, InvalidHeader> {
+    fn flag(&self, name: &HeaderName) -> Result<bool, InvalidHeader> {
         match self.text(name)? {
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
@@ -213,8 +294,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn settings(self, names: &SettingNames) -> Result<Settings, InvalidHeader> {
-        Ok(Settings {
+    fn settings(&self, names: &SettingNames) -> Result<DeliverySettings, InvalidHeader> {
+        Ok(DeliverySettings {
             method: self.method(&names.method)?,
             timeout: self.duration(&names.timeout)?,
             retries: self.number(&names.retries)?,
@@ -224,7 +305,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn method(self, name: &HeaderName) -> Result<Option<Method>, InvalidHeader> {
+    fn method(&self, name: &HeaderName) -> Result<Option<Method>, InvalidHeader> {
         match self.parsed::<Method>(name)? {
             None => Ok(None),
             Some(method @ (Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE)) => {
@@ -234,7 +315,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn flow_control(self, names: &SettingNames) -> Result<Option<FlowControl>, InvalidHeader> {
+    fn flow_control(&self, names: &SettingNames) -> Result<Option<FlowControl>, InvalidHeader> {
         let limits = self.parsed::<FlowLimits>(&names.flow_control_value)?;
         match (self.parsed::<FlowControlKey>(&names.flow_control_key)?, limits) {
             (Some(key), Some(limits)) => Ok(Some(FlowControl { key, limits })),
@@ -244,10 +325,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn forwarded(self, prefix: &str) -> HeaderMap {
-        self.headers
+    fn forwarded(&self, prefix: &str) -> HeaderMap {
+        self.0
             .iter()
-            .filter_map(|(name, value)| {
+            .filter_map(|&(name, value)| {
                 let bare = name.as_str().strip_prefix(prefix)?;
                 Some((HeaderName::try_from(bare).ok()?, value.clone()))
             })
@@ -259,7 +340,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A header could not be written, or its value breaks its grammar.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {problem}")]
 pub struct InvalidHeader {
     name: HeaderName,
@@ -267,7 +348,8 @@ pub struct InvalidHeader {
 }
 
 impl InvalidHeader {
-    fn new(name: &HeaderName, problem: &dyn fmt::Display) -> Self {
+    /// A problem with a header, in words that do not show its value.
+    pub fn new(name: &HeaderName, problem: &dyn fmt::Display) -> Self {
         Self { name: name.clone(), problem: problem.to_string().into() }
     }
 

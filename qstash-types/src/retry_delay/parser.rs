@@ -1,19 +1,19 @@
 //! The grammar of the expression.
 
-use super::{DEEPEST_NESTING, InvalidRetryDelay, Step};
+use super::{DEEPEST_NESTING, Instruction, InvalidRetryDelay};
 
 /// Recursive descent over the text; `nesting` bounds the recursion.
 struct Parser<'a> {
     rest: &'a str,
-    steps: Vec<Step>,
+    instructions: Vec<Instruction>,
     nesting: u32,
 }
 
 /// The expression in postfix order.
-pub(super) fn steps(text: &str) -> Result<Vec<Step>, InvalidRetryDelay> {
-    let mut parser = Parser { rest: text, steps: Vec::new(), nesting: 0 };
+pub(super) fn instructions(text: &str) -> Result<Vec<Instruction>, InvalidRetryDelay> {
+    let mut parser = Parser { rest: text, instructions: Vec::new(), nesting: 0 };
     parser.sum()?;
-    if parser.peek().is_some() { Err(parser.unexpected()) } else { Ok(parser.steps) }
+    if parser.peek().is_some() { Err(parser.unexpected()) } else { Ok(parser.instructions) }
 }
 
 impl Parser<'_> {
@@ -55,7 +55,7 @@ impl Parser<'_> {
             };
             self.rest = &self.rest[1..];
             self.product()?;
-            self.steps.push(Step::Binary(operator));
+            self.instructions.push(Instruction::Binary(operator));
         }
     }
 
@@ -69,7 +69,7 @@ impl Parser<'_> {
             };
             self.rest = &self.rest[1..];
             self.signed()?;
-            self.steps.push(Step::Binary(operator));
+            self.instructions.push(Instruction::Binary(operator));
         }
     }
 
@@ -80,7 +80,7 @@ impl Parser<'_> {
         }
         if self.take('-') {
             self.signed()?;
-            self.steps.push(Step::Negate);
+            self.instructions.push(Instruction::Negate);
         } else {
             self.operand()?;
         }
@@ -98,13 +98,13 @@ impl Parser<'_> {
             Some(c) if c.is_ascii_digit() || c == '.' => {
                 let digits = self.take_while(|c| c.is_ascii_digit() || c == '.');
                 let number = digits.parse().map_err(|_| InvalidRetryDelay::Number(digits.into()))?;
-                self.steps.push(Step::Number(number));
+                self.instructions.push(Instruction::Number(number));
                 Ok(())
             }
             Some(c) if c.is_ascii_alphabetic() => {
                 let name = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned();
                 if name == "retried" {
-                    self.steps.push(Step::Retried);
+                    self.instructions.push(Instruction::Retried);
                     Ok(())
                 } else {
                     self.call(&name)
@@ -116,15 +116,15 @@ impl Parser<'_> {
 
     fn call(&mut self, name: &str) -> Result<(), InvalidRetryDelay> {
         let (least, most, step) = match name {
-            "pow" => (2, 2, Step::Binary(f64::powf)),
-            "sqrt" => (1, 1, Step::Unary(f64::sqrt)),
-            "abs" => (1, 1, Step::Unary(f64::abs)),
-            "exp" => (1, 1, Step::Unary(f64::exp)),
-            "floor" => (1, 1, Step::Unary(f64::floor)),
-            "ceil" => (1, 1, Step::Unary(f64::ceil)),
-            "round" => (1, 1, Step::Unary(f64::round)),
-            "min" => (2, usize::MAX, Step::Binary(f64::min)),
-            "max" => (2, usize::MAX, Step::Binary(f64::max)),
+            "pow" => (2, 2, Instruction::Binary(f64::powf)),
+            "sqrt" => (1, 1, Instruction::Unary(f64::sqrt)),
+            "abs" => (1, 1, Instruction::Unary(f64::abs)),
+            "exp" => (1, 1, Instruction::Unary(f64::exp)),
+            "floor" => (1, 1, Instruction::Unary(f64::floor)),
+            "ceil" => (1, 1, Instruction::Unary(f64::ceil)),
+            "round" => (1, 1, Instruction::Unary(f64::round)),
+            "min" => (2, usize::MAX, Instruction::Binary(f64::min)),
+            "max" => (2, usize::MAX, Instruction::Binary(f64::max)),
             _ => return Err(InvalidRetryDelay::UnknownName(name.into())),
         };
         self.expect('(')?;
@@ -134,7 +134,7 @@ impl Parser<'_> {
             arguments += 1;
             // Folding from the left as the arguments come gives `min` and `max` any number of them.
             if arguments >= least {
-                self.steps.push(step);
+                self.instructions.push(step);
             }
             if !self.take(',') {
                 break;

@@ -26,5 +26,5 @@ fn every_type_can_be_shown_and_sent() {
     );
     all!(error: BuildError, EnvError, JsonError, VerifyError);
     #[cfg(feature = "sign")]
-    all!(value: qstash_verify::Defect, qstash_verify::Signer, qstash_verify::Token<'static>);
+    all!(value: qstash_verify::Defect, qstash_verify::Signer, qstash_verify::TokenBuilder<'static>);
 }

@@ -42,8 +42,8 @@ fn of_body(was: &str, is: &str, encoding: Option<&str>) -> Option<Diagnosis> {
     let token = token(&claims(was.as_bytes()));
     let request = Presented::new([token.as_bytes()], "/hook").content_encoding(encoding.map(str::as_bytes));
     let mut unread = verifier.authenticate(&request, at(ISSUED)).expect("the token is good");
-    unread.push(is.to_owned().into()).expect("the body is small");
-    let (error, body) = unread.finish_or_return().expect_err("the body differs");
+    unread.push(is.to_owned().into(), at(ISSUED)).expect("the body is small");
+    let (error, body) = unread.finish_or_return(at(ISSUED)).expect_err("the body differs");
     assert_eq!((&error, &*body), (&VerifyError::BodyMismatch { len: is.len() }, is.as_bytes()));
     verifier.diagnose(&error, &request, &body)
 }
@@ -75,7 +75,10 @@ fn a_configured_key_that_is_none_is_named() {
         Some(Diagnosis::TokenAsKey { label: label.clone() })
     );
     assert_eq!(of_key(set(&format!("\"{CURRENT}\"")), CURRENT), Some(Diagnosis::QuotedKey { label }));
-    assert_eq!(of_key(set("sig_wrong"), CURRENT), None);
+    let other = of_key(set("sig_wrong"), CURRENT).unwrap();
+    assert_eq!(other, Diagnosis::OtherAccount);
+    let text = other.to_string();
+    assert!(text.contains("another account") && text.contains("`qstash-dev --env-file .env`"), "{text}");
 }
 
 #[test]
@@ -144,6 +147,9 @@ fn urls_that_differ_in_one_part_alone_say_in_which() {
     let at_origin = || Verifier::builder(keys()).origin("https://api.example.com");
     let stripped = |prefix: &str| Some(Diagnosis::StrippedPrefix { prefix: prefix.into() });
     let added = |prefix: &str| Some(Diagnosis::AddedPrefix { prefix: prefix.into() });
+    let escaped = |character| Some(Diagnosis::Escaped { character });
+    let unescaped = |character| Some(Diagnosis::Unescaped { character });
+    let parameter = |name: &str| Some(Diagnosis::AddedParameter { name: name.into() });
     for (builder, subject, target, expected) in [
         (at_origin(), "http://api.example.com/hook?a=1", "/hook?a=1", Some(Diagnosis::Scheme)),
         (at_origin(), "http://API.example.com:80/hook", "/hook", Some(Diagnosis::Scheme)),
@@ -156,6 +162,22 @@ fn urls_that_differ_in_one_part_alone_say_in_which() {
         (at_origin().public_prefix("/v1"), "https://api.example.com/v2/hook", "/hook", stripped("/v2")),
         (at_origin(), "https://api.example.com/hook/?a=1", "/hook?a=1", Some(Diagnosis::TrailingSlash)),
         (at_origin(), "https://api.example.com/hook", "/hook/", Some(Diagnosis::TrailingSlash)),
+        (at_origin(), "https://api.example.com/~hook", "/%7Ehook", escaped('~')),
+        (at_origin(), "https://api.example.com/hook's", "/hook%27s", escaped('\'')),
+        (at_origin(), "https://api.example.com/hook?a=$1", "/hook?a=%241", escaped('$')),
+        (at_origin(), "https://api.example.com/~other", "/%7Ehook", None),
+        (at_origin(), "https://api.example.com/a%2Fb", "/a/b", unescaped('/')),
+        (at_origin(), "https://api.example.com/a/%2e%2e/b", "/a/../b", unescaped('.')),
+        (at_origin(), "https://api.example.com/hook?a=b%2Bc", "/hook?a=b+c", unescaped('+')),
+        (at_origin(), "https://api.example.com/hook", "/hook?upstash-admin=1", parameter("upstash-admin")),
+        (
+            at_origin(),
+            "https://api.example.com/hook?a=1",
+            "/hook?qstash_token=x&a=1",
+            parameter("qstash_token"),
+        ),
+        (at_origin(), "https://api.example.com/hook?a=1", "/hook?a=1&b=2", parameter("b")),
+        (at_origin(), "https://api.example.com/%761/%7ehook", "/~hook", stripped("/%761")),
         (at_origin(), "https://api.example.com/other", "/hook", None),
         (at_origin(), "https://staging.example.com/other", "/hook", None),
         (at_origin(), "https://api.example.com/x?y=/hook", "/hook", None),

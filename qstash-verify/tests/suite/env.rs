@@ -48,7 +48,12 @@ fn both_keys_must_be_there() {
     assert_eq!(keys(&[]).unwrap_err(), missing("QSTASH_CURRENT_SIGNING_KEY"));
     assert_eq!(keys(&[NEXT]).unwrap_err(), missing("QSTASH_CURRENT_SIGNING_KEY"));
     assert_eq!(keys(&[CURRENT]).unwrap_err(), missing("QSTASH_NEXT_SIGNING_KEY"));
-    assert_eq!(keys(&[CURRENT]).unwrap_err().to_string(), "QSTASH_NEXT_SIGNING_KEY is not set");
+    let text = keys(&[CURRENT]).unwrap_err().to_string();
+    assert!(
+        text.starts_with("QSTASH_NEXT_SIGNING_KEY is not set: ")
+            && text.contains("`qstash-dev --env-file .env`"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -56,7 +61,9 @@ fn a_key_that_is_empty_or_has_white_space_around_it_is_refused_by_name() {
     let variable = || "QSTASH_NEXT_SIGNING_KEY".to_owned();
     let with = |value| keys(&[CURRENT, ("QSTASH_NEXT_SIGNING_KEY", value)]).unwrap_err();
     assert_eq!(with(""), EnvError::Empty { variable: variable() });
-    for value in ["sig_next\n", " sig_next", "\tsig_next", " "] {
+    for value in
+        ["sig_next\n", " sig_next", "\tsig_next", " ", "sig_next\nsig_other", "sig_next\r\n", "sig next"]
+    {
         let error = with(value);
         assert_eq!(error, EnvError::WhiteSpace { variable: variable() });
         assert!(!error.to_string().contains("sig_"));
@@ -72,6 +79,28 @@ fn a_key_that_is_empty_or_has_white_space_around_it_is_refused_by_name() {
         keys(&vars).unwrap_err(),
         EnvError::Empty { variable: "US_EAST_1_QSTASH_NEXT_SIGNING_KEY".into() }
     );
+}
+
+#[test]
+fn a_key_in_quotes_is_refused_by_name() {
+    for value in ["\"sig_next\"", "'sig_next'"] {
+        let error = keys(&[CURRENT, ("QSTASH_NEXT_SIGNING_KEY", value)]).unwrap_err();
+        assert_eq!(error, EnvError::Quoted { variable: "QSTASH_NEXT_SIGNING_KEY".into() });
+        let text = error.to_string();
+        assert!(text.contains("remove them") && !text.contains("sig_"), "{text}");
+    }
+}
+
+#[test]
+fn a_value_that_looks_like_no_key_is_taken_with_a_warning_that_does_not_show_it() {
+    for value in ["QSTASH_NEXT_SIGNING_KEY=sig_next", "eyJVc2VySUQiOiJ1In0=", "canary"] {
+        let keys = keys(&[CURRENT, ("QSTASH_NEXT_SIGNING_KEY", value)]).unwrap();
+        assert_eq!(
+            keys.warnings(),
+            ["QSTASH_NEXT_SIGNING_KEY does not start with `sig_`, as signing keys do: is it another value?"]
+        );
+    }
+    assert!(keys(&[CURRENT, NEXT]).unwrap().warnings().is_empty());
 }
 
 #[test]
@@ -182,11 +211,32 @@ fn published_development_keys_are_refused_by_the_name_of_their_variable() {
     let error = verifier(&vars).unwrap_err();
     assert_eq!(
         error,
-        EnvError::Keys(BuildError::PublishedKey { label: "QSTASH_CURRENT_SIGNING_KEY".into() })
+        EnvError::Build(BuildError::PublishedKey { label: "QSTASH_CURRENT_SIGNING_KEY".into() })
     );
-    let text = "the signing key `QSTASH_CURRENT_SIGNING_KEY` is one of the published development keys";
-    assert_eq!(error.to_string(), text);
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "the signing key `QSTASH_CURRENT_SIGNING_KEY` is one of the published development keys"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("`allow_published_dev_keys`"), "{text}");
 
     let allowed = Verifier::builder(keys(&vars).unwrap()).allow_published_dev_keys().build();
     assert!(allowed.is_ok());
+}
+
+#[test]
+fn a_program_that_ends_with_an_error_of_the_environment_ends_with_a_text_for_people() {
+    let url = |url| verifier(&[CURRENT, NEXT, ("QSTASH_RECEIVER_URL", url)]).unwrap_err();
+    assert_eq!(
+        format!("{:?}", url("api.example.com")),
+        "QSTASH_RECEIVER_URL is not the URL of a receiver, such as https://api.example.com \
+         (errors.md#receiver-url): the origin is not http:// or https:// with a host and an optional port"
+    );
+    for error in [keys(&[]).unwrap_err(), keys(&[CURRENT, (NEXT.0, " ")]).unwrap_err()] {
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+    let error = Verifier::builder(KeySet::new::<&str>([])).build().unwrap_err();
+    assert_eq!(format!("{error:?}"), "no signing key was given (errors.md#signing-keys)");
 }

@@ -17,4 +17,3 @@ mod secrets;
 #[cfg(feature = "sign")]
 mod sign;
 mod support;
-mod vectors;

@@ -1,6 +1,6 @@
 //! What holds for all tokens and bodies, not only for those that somebody thought of.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -130,8 +130,8 @@ proptest! {
         let token = token(&claims(&body));
         let verifier = lenient().body_limit(limit).build().unwrap();
         let mut unread = verifier.authenticate(&Presented::new([token.as_bytes()], "/hook"), at(ISSUED)).unwrap();
-        let pushed = chunks.into_iter().try_for_each(|chunk| unread.push(chunk.into()));
-        let result = pushed.and_then(|()| unread.finish()).map(|verified| verified.body().clone());
+        let pushed = chunks.into_iter().try_for_each(|chunk| unread.push(chunk.into(), at(ISSUED)));
+        let result = pushed.and_then(|()| unread.finish(at(ISSUED))).map(|verified| verified.body().clone());
         if body.len() > limit {
             prop_assert_eq!(result.unwrap_err(), VerifyError::BodyTooLarge { limit });
         } else {
@@ -178,6 +178,27 @@ proptest! {
     }
 
     #[test]
+    fn claims_say_the_same_in_the_order_of_qstash_and_in_any_other(
+        sub in "\\PC{0,40}|[ -~]{0,2000}", jti in "\\PC{0,40}", (exp, nbf, iat) in (number(ISSUED..4_000_000_000), number(0..ISSUED), number(0..4_000_000_000)),
+        body in digest_of_nothing(), at: Index, edit in prop_oneof![3 => Just(None), 1 => edit()],
+    ) {
+        let text = |text: &str| Value::from(text).to_string();
+        let (iss, sub, jti, body) = (text("Upstash"), text(&sub), text(&jti), text(&body));
+        let members = [("iss", iss), ("sub", sub), ("exp", exp), ("nbf", nbf), ("iat", iat), ("jti", jti), ("body", body)];
+        let mut members = members.map(|(name, value)| format!("\"{name}\":{value}"));
+        members[at.index(7)].push_str(edit.unwrap_or_default());
+        let verdict = |members: &[String]| {
+            let verified = verify(token_of(format!("{{{}}}", members.join(","))).as_bytes(), b"")?;
+            let claims = verified.claims();
+            let texts = (claims.subject().to_owned(), claims.token_id().map(ToOwned::to_owned));
+            Ok::<_, VerifyError>((texts, claims.issued_at(), claims.expires_at(), claims.not_before()))
+        };
+        let in_order = verdict(&members);
+        members.reverse();
+        prop_assert_eq!(in_order, verdict(&members));
+    }
+
+    #[test]
     fn times_are_compared_as_the_numbers_that_they_are(
         exp in -1e12..1e12_f64, nbf in -1e12..1e12_f64, now in 0..2_000_000_000_u64, tolerance in 0..1000_u32,
     ) {
@@ -196,9 +217,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn urls_that_count_as_one_are_one_to_every_reader(signed in target(), requested in target(), is_call: bool) {
+    fn urls_that_count_as_one_are_one_to_every_reader(signed in target(), requested in target(), by in prop::option::of(respelling())) {
         // Two random targets hardly ever mean the same.
-        let requested = if is_call { respelled(&signed) } else { requested };
+        let requested = by.map_or(requested, |respelled| respelled(&signed));
         let verifier = Verifier::builder(keys()).origin("https://h").build().unwrap();
         let is_good = |subject: &str| {
             let token = token(&claims_with("sub", subject));
@@ -207,10 +228,23 @@ proptest! {
         let accepted = is_good(&format!("https://h{signed}"));
         prop_assert_eq!(accepted, is_good(&format!("HTTPS://H:443{signed}#end")), "{} as {}", signed, requested);
         if accepted {
-            prop_assert_eq!(meaning(&signed), meaning(&requested), "{} as {}", signed, requested);
+            prop_assert!(means_what_was_signed(&signed, &requested), "{signed} as {requested}");
         }
-        if is_call {
+        if by.is_some() {
             prop_assert!(accepted, "{signed} as {requested}");
+        }
+    }
+
+    #[test]
+    fn one_changed_character_is_another_url(signed in target(), place: Index, to in "[a-c./?&=%;+ 0-9-]") {
+        // The slash at the beginning stays.
+        let place = place.index(signed.chars().count()) + 1;
+        let requested = signed.chars().enumerate().map(|(index, c)| if index == place { to.clone() } else { c.into() });
+        let requested = requested.collect::<String>();
+        let verifier = Verifier::builder(keys()).origin("https://h").build().unwrap();
+        let token = token(&claims_with("sub", format!("https://h{signed}")));
+        if verifier.verify(&Presented::new([token.as_bytes()], &requested), "", at(ISSUED)).is_ok() {
+            prop_assert!(means_what_was_signed(&signed, &requested), "{signed} as {requested}");
         }
     }
 }
@@ -233,6 +267,7 @@ fn target() -> impl Strategy<Value = String> {
         "A",
         "\u{fc}",
         "%c3%bc",
+        "%3b",
         "\\",
         "@",
         ":",
@@ -252,8 +287,16 @@ fn target() -> impl Strategy<Value = String> {
     })
 }
 
-/// The target as a careful proxy would pass it on.
-fn respelled(target: &str) -> String {
+type Respelling = fn(&str) -> String;
+
+/// What honest proxies do to a target.
+fn respelling() -> impl Strategy<Value = Respelling> {
+    let all: [Respelling; 4] = [ToOwned::to_owned, escaped_where_illegal, as_traefik, as_nginx];
+    prop::sample::select(all.to_vec())
+}
+
+/// As HTTP clients write what URLs do not allow.
+fn escaped_where_illegal(target: &str) -> String {
     let legal = |c: char| match c {
         '\u{fc}' => "%C3%BC".to_owned(),
         '\\' => "%5C".to_owned(),
@@ -263,21 +306,80 @@ fn respelled(target: &str) -> String {
     target.chars().map(legal).collect::<String>().replace("%c3%bc", "%C3%BC")
 }
 
-/// What a target says, by a simpler reading than ours: the segments of the path, which of them are dots, and the query.
-fn meaning(target: &str) -> [Vec<Vec<u8>>; 2] {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let segment = |text: &str| match text {
-        "." | ".." => format!("a step: {text}").into_bytes(),
-        _ => decoded(text),
+/// Undoes escapes of unreserved characters in the path, and writes the others in capitals. It would resolve dot segments
+/// then, which is why it gets none.
+fn as_traefik(target: &str) -> String {
+    in_path(target, |path| {
+        let capitals = path.replace("%2f", "%2F").replace("%5c", "%5C").replace("%c3%bc", "%C3%BC");
+        let undone = capitals.replace("%61", "a").replace("%75", "u");
+        without_new_dots(path, &undone.replace("%2e", ".").replace("%2E", "."))
+    })
+}
+
+/// Undoes escapes in the path, but for those that would change it.
+fn as_nginx(target: &str) -> String {
+    in_path(target, |path| {
+        let undone =
+            path.replace("%61", "a").replace("%75", "u").replace("%3b", ";").replace("%c3%bc", "\u{fc}");
+        without_new_dots(path, &undone.replace("%2e", ".").replace("%2E", "."))
+    })
+}
+
+fn in_path(target: &str, respelled: impl FnOnce(&str) -> String) -> String {
+    // An escape behind a percent sign could become a part of another one.
+    let is_escape = |at: usize| {
+        target.as_bytes().get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    let is_own = |pair: &&str| {
-        !["qstash_token", "upstash-"].iter().any(|own| decoded(pair).starts_with(own.as_bytes()))
-    };
-    let mut query: Vec<_> = query.split('&').filter(is_own).map(decoded).collect();
-    if query.iter().all(Vec::is_empty) && query.len() < 2 {
-        query.clear();
+    if target.match_indices('%').any(|(at, _)| !is_escape(at)) {
+        return target.to_owned();
     }
-    [path.split('/').map(segment).collect(), query]
+    match target.split_once('?') {
+        Some((path, query)) => format!("{}?{query}", respelled(path)),
+        None => respelled(target),
+    }
+}
+
+/// The second text unless it has a dot segment, with or without a parameter, which is more than the first one has.
+fn without_new_dots(before: &str, after: &str) -> String {
+    let dots = |path: &str| {
+        path.split('/').filter(|segment| matches!(segment.split(';').next(), Some("." | ".."))).count()
+    };
+    if dots(before) == dots(after) { after.to_owned() } else { before.to_owned() }
+}
+
+/// By a simpler reading than ours: segment by segment and parameter by parameter the same when all escapes are undone,
+/// steps of dots in the same places, no legal character escaped, and nothing added or reordered.
+fn means_what_was_signed(signed: &str, requested: &str) -> bool {
+    let cut = |target: &str| {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let segment = |text: &str| match text.split(';').next() {
+            Some("." | "..") => [b"a step: ", &decoded(text)[..]].concat(),
+            _ => decoded(text),
+        };
+        let segments: Vec<_> = path.split('/').map(segment).collect();
+        let pairs: Vec<_> = query.split('&').map(ToOwned::to_owned).collect();
+        (segments, if query.is_empty() { vec![] } else { pairs })
+    };
+    let is_own =
+        |pair: &str| ["qstash_token", "upstash-"].iter().any(|own| decoded(pair).starts_with(own.as_bytes()));
+    let ((signed_path, signed_pairs), (path, pairs)) = (cut(signed), cut(requested));
+    let escapes = |text: &str| text.matches('%').count();
+    let mut pairs = pairs.iter().peekable();
+    for signed in &signed_pairs {
+        let is_next = pairs.peek().is_some_and(|next| {
+            // In a query, `+`, `&`, `=`, `;` mean something else than their escapes.
+            let syntax = |text: &str| text.matches(['+', '=', ';']).count();
+            decoded(next) == decoded(signed) && syntax(next) == syntax(signed)
+        });
+        if is_next {
+            pairs.next();
+        } else if !is_own(signed) {
+            return false;
+        }
+    }
+    let illegal = signed.chars().filter(|c| matches!(c, '\u{fc}')).count() * 2
+        + signed.chars().filter(|c| matches!(c, '\\' | ' ' | '%')).count();
+    signed_path == path && pairs.next().is_none() && escapes(requested) <= escapes(signed) + illegal
 }
 
 /// Undoes all escapes.
@@ -296,6 +398,42 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 /// A piece of JSON to put in, or nothing for a character to take out.
+/// Mostly a number in the range; else one in another spelling, or none.
+fn number(range: Range<u64>) -> impl Strategy<Value = String> {
+    const OTHERS: &[&str] = &[
+        "0",
+        "00",
+        "01700000300",
+        "-1",
+        "1.5",
+        "17e8",
+        "1700000300.0",
+        "999999999999999",
+        "9007199254740993",
+        "12345678901234567890",
+        "123456789012345678901234567890",
+        "1e999",
+        "",
+        "\"1700000300\"",
+    ];
+    prop_oneof![
+        5 => range.prop_map(|number| number.to_string()),
+        1 => prop::sample::select(OTHERS).prop_map_into(),
+    ]
+}
+
+/// Mostly the digest of an empty body, with and without padding; else a text that is none.
+fn digest_of_nothing() -> impl Strategy<Value = String> {
+    let digest = claims(b"")["body"].as_str().expect("a text").to_owned();
+    let padded = format!("{digest}=");
+    prop_oneof![
+        4 => Just(digest),
+        2 => Just(padded.clone()),
+        1 => Just(padded + "="),
+        1 => "[A-Za-z0-9_-]{43}|.{0,50}",
+    ]
+}
+
 fn edit() -> impl Strategy<Value = Option<&'static str>> {
     const PIECES: &[&str] =
         &["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "1", "-", ".", "e", " ", "\t", "\u{1}", "null"];

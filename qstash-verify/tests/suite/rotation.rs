@@ -57,8 +57,8 @@ fn a_request_that_is_being_read_survives_the_replacement() {
     let token = token_by(CURRENT);
     let mut unread = verifier.authenticate(&Presented::new([token.as_bytes()], "/hook"), at(ISSUED)).unwrap();
     verifier.replace_keys(SigningKeys::new(key("sig_a"), key("sig_b"))).unwrap();
-    unread.push(Bytes::new()).unwrap();
-    assert_eq!(unread.finish().unwrap().key(), "current");
+    unread.push(Bytes::new(), at(ISSUED)).unwrap();
+    assert_eq!(unread.finish(at(ISSUED)).unwrap().key(), "current");
 }
 
 #[test]

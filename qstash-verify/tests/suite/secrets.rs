@@ -9,13 +9,13 @@ use std::{
 use bytes::Bytes;
 use hmac::{EagerHash, block_api::HmacCore, digest::block_api::Buffer};
 use qstash_types::{
-    Callback, CallbackParts, CallbackTarget, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
-    FailureCallback, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap, HeaderValue, Headers,
-    Label, LogEntry, MessageLog, MessageRecord, QueueRecord, Receipt, Redaction, Region, ScheduleRecord,
-    SigningKey, SigningKeys, Url, UrlGroupRecord,
+    Callback, CallbackOptions, CallbackParts, DeadLetter, DeliveryHeaders, DeliveryOptions, Destination,
+    FailureCallback, FlowControlRecord, FlowLimits, GlobalParallelism, HeaderMap, HeaderText, HeaderValue,
+    Headers, Label, LogEntry, MessageLog, MessageRecord, QueueRecord, Receipt, Redaction, Region,
+    ScheduleRecord, SigningKey, SigningKeys, Url, UrlGroupRecord, UrlText, query_pairs,
 };
 use qstash_verify::{
-    Delivery, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
+    Delivery, HandlerError, KeySet, LogLevel, Outcome, Presented, Refresh, RefusalLog, Verifier, VerifyError,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -80,6 +80,7 @@ fn verify_types(printed: &mut Printed) {
     let proven = verifier.verify(&request, "", at(ISSUED)).unwrap();
 
     printed.debug("SigningKey", &key());
+    printed.debug("HeaderText", &HeaderText::Text(API_TOKEN));
     printed.debug("SigningKeys", &SigningKeys::new(key(), key()));
     printed.debug("KeySet", &keys());
     printed.debug("VerifierBuilder", &lenient());
@@ -93,20 +94,23 @@ fn verify_types(printed: &mut Printed) {
     printed.debug("Claims", proven.claims());
     printed.debug("Verified", &proven);
     printed.debug("Delivery", &Delivery::new(proven.clone(), DeliveryHeaders::default()));
-    printed.debug("Outcome", &Outcome::from(proven.json::<u8>().unwrap_err()));
+    printed.debug("Outcome", &Outcome::non_retryable("gone"));
+    printed.debug("HandlerError", &HandlerError::from(proven.json::<u8>().unwrap_err()));
     printed.error("JsonError", &proven.json::<u8>().unwrap_err());
     printed.debug("Refresh", &Refresh::Done);
     printed.debug("RefusalLog", &RefusalLog::new());
     printed.debug("LogLevel", &LogLevel::Debug);
     #[cfg(feature = "sign")]
     {
-        use qstash_verify::{Defect, Signer, Token};
+        use qstash_verify::{Defect, Signer, TokenBuilder};
         let url = format!("https://user:{API_TOKEN}@api.example.com/?qstash_token={API_TOKEN}");
         printed.debug("Signer", &Signer::new(key()));
-        printed.debug("Token", &Token::new(&url, API_TOKEN.as_bytes(), at(ISSUED)));
+        printed.debug("TokenBuilder", &TokenBuilder::new(&url, API_TOKEN.as_bytes(), at(ISSUED)));
         printed.debug("Defect", &Defect::ALL);
-        printed
-            .error("InvalidUrl", &Signer::new(key()).request(&Token::new(KEY, b"", at(ISSUED))).unwrap_err());
+        printed.error(
+            "InvalidUrl",
+            &Signer::new(key()).request(&TokenBuilder::new(KEY, b"", at(ISSUED))).unwrap_err(),
+        );
     }
 
     let spoiled = format!("{token}x");
@@ -129,6 +133,7 @@ fn verify_types(printed: &mut Printed) {
         let error = verifier.verify(&request, body, at(ISSUED)).unwrap_err();
         printed.error("VerifyError", &error);
         printed.debug("VerifyError", &error.public_text());
+        printed.debug("Help", &error.help());
         if let Some(diagnosis) = verifier.diagnose(&error, &request, body.as_bytes()) {
             printed.error("Diagnosis", &diagnosis);
         }
@@ -179,7 +184,11 @@ fn wire_types(printed: &mut Printed) {
         "error": url, "header": {"Authorization": [bearer]}, "responseHeader": {"X": [bearer]},
         "callbackHeader": {"X": [bearer]}, "callbackHeaders": {"X": [bearer]},
     });
-    printed.debug("MessageRecord", &from_json::<MessageRecord>(&record));
+    let message = from_json::<MessageRecord>(&record);
+    printed.debug("MessageRecord", &message);
+    printed.debug("DeliveryRecord", &message.delivery);
+    let odd = json!({"messageId": "msg_1", "queueName": [bearer], "notBefore": url});
+    printed.debug("OddFields", &from_json::<MessageRecord>(&odd).odd);
     printed.debug("DeadLetter", &from_json::<DeadLetter>(&record));
     printed.debug("QueueRecord", &from_json::<QueueRecord>(&serde_json::json!({ "name": "emails" })));
     let schedule = json!({
@@ -202,14 +211,19 @@ fn wire_types(printed: &mut Printed) {
     printed.debug("CallbackParts", &parts);
     printed.debug("Callback", &Callback::from(parts));
     printed.debug("Headers", &Headers::record(&secret_headers()));
-    printed.debug("Url", &Url::new(&url).unwrap());
+    let parsed = Url::new(&url).unwrap();
+    printed.debug("Url", &parsed);
+    printed.debug("UserInfo", &parsed.user_info());
+    printed.debug("UrlText", &UrlText::new(&url));
+    printed.debug("QueryPair", &query_pairs(parsed.query()).collect::<Vec<_>>());
     printed.debug("Destination", &Destination::try_from(&url).unwrap());
     let mut options = DeliveryOptions::default();
     options.settings.forward = secret_headers();
-    options.callback = Some(CallbackTarget::new(Url::new(&url).unwrap()));
+    options.callback = Some(CallbackOptions::new(Url::new(&url).unwrap()));
     printed.debug("DeliveryOptions", &options);
-    printed.debug("Settings", &options.settings);
-    printed.debug("CallbackTarget", &options.callback);
+    printed.debug("DeliverySettings", &options.settings);
+    printed.debug("HeaderText", &HeaderText::Text(&bearer));
+    printed.debug("CallbackOptions", &options.callback);
 
     for secret in [KEY, API_TOKEN] {
         printed.error("InvalidUrl", &Url::new(secret).unwrap_err());
@@ -233,8 +247,9 @@ fn wire_types(printed: &mut Printed) {
     }
 }
 
-/// Ids, names, expressions, numbers, times and constants: whatever is in them is there to be shown.
+/// Ids, names, hosts, expressions, numbers, times and constants: whatever is in them is there to be shown.
 const NO_SECRETS: &[&str] = &[
+    "Authority",
     "Cron",
     "InvalidCron",
     "Deduplication",
@@ -245,9 +260,13 @@ const NO_SECRETS: &[&str] = &[
     "FlowControl",
     "FlowControlKey",
     "FlowLimits",
+    // A trait.
+    "HeaderSink",
+    "Host",
     "Label",
     "LogState",
     "MessageId",
+    "PublishedAccount",
     "QueueName",
     "RedactedHeaders",
     "Redaction",
@@ -256,9 +275,15 @@ const NO_SECRETS: &[&str] = &[
     "InvalidRetryDelay",
     "RunState",
     "ScheduleId",
+    "Scheme",
     "Start",
     "Term",
+    // Random ids, which are sent to everybody.
+    "TraceParent",
+    "InvalidTraceParent",
     "UrlGroupName",
+    // A trait.
+    "HeaderSink",
     // Types of `http`.
     "HeaderMap",
     "HeaderName",
@@ -307,7 +332,9 @@ fn every_public_type_is_among_them() {
         .into_iter()
         .flat_map(exported)
         .filter(|name| !printed.contains_key(name) && !NO_SECRETS.contains(name))
-        .filter(|name| cfg!(feature = "sign") || !["Signer", "Token", "Defect", "InvalidUrl"].contains(name))
+        .filter(|name| {
+            cfg!(feature = "sign") || !["Signer", "TokenBuilder", "Defect", "InvalidUrl"].contains(name)
+        })
         .collect::<Vec<_>>();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKeys, Token, Verifier, VerifyError};
+use qstash_verify::{Defect, KeySet, Presented, Signer, SigningKeys, TokenBuilder, Verifier, VerifyError};
 
 use crate::support::{self, at, key, lenient};
 
@@ -21,7 +21,7 @@ fn a_token_is_the_published_one_byte_for_byte() {
         (CURRENT, "DlbhcMngce3WMiWbpVTCczxwHA25Tq_AuaL-sa89zPY"),
         (NEXT, "KCQPUZZjst30SsxYly_m8Gy_386TDD3Tghbcr-APIpw"),
     ] {
-        let token = Token::new(HOOK, BODY, at(1_700_000_000)).id("jwt_test");
+        let token = TokenBuilder::new(HOOK, BODY, at(1_700_000_000)).id("jwt_test");
         assert_eq!(Signer::new(key(signer)).token(&token), format!("{SIGNED}.{mac}"));
     }
 }
@@ -91,7 +91,7 @@ fn a_url_with_quotes_and_a_time_before_1970_are_signed_as_they_are() {
 fn a_request_is_the_whole_delivery() {
     let signer = Signer::new(key(support::CURRENT));
     let url = "https://api.example.com/hook?a=1";
-    let request = signer.request(&Token::new(url, BODY, at(1))).unwrap();
+    let request = signer.request(&TokenBuilder::new(url, BODY, at(1))).unwrap();
     assert_eq!((request.method().as_str(), request.uri().to_string().as_str()), ("POST", url));
     assert_eq!(request.body(), BODY);
 
@@ -102,7 +102,7 @@ fn a_request_is_the_whole_delivery() {
     assert_eq!(good.claims().subject(), url);
 
     for no_url in ["/hook", "ftp://example.com/", "https://", "https://exa mple.com/", "https://[/"] {
-        assert!(signer.request(&Token::new(no_url, BODY, at(1))).is_err(), "{no_url}");
+        assert!(signer.request(&TokenBuilder::new(no_url, BODY, at(1))).is_err(), "{no_url}");
     }
 }
 
@@ -110,14 +110,14 @@ fn a_request_is_the_whole_delivery() {
 fn every_defect_is_refused_for_its_own_reason() {
     let signer = Signer::new(key(support::CURRENT));
     let issued = at(support::ISSUED);
-    let token = Token::new(support::URL, BODY, issued);
+    let token = TokenBuilder::new(support::URL, BODY, issued);
     for (builder, name) in [
         (Verifier::builder(support::keys()), "path"),
         (Verifier::builder(support::keys()).origin("https://api.example.com"), "origin"),
         (Verifier::builder(support::keys()).exact_url(support::URL), "exact"),
     ] {
         let verifier = builder.tolerance(Duration::from_secs(60)).build().unwrap();
-        let verify = |token: &Token<'_>| {
+        let verify = |token: &TokenBuilder<'_>| {
             let header = signer.token(token);
             verifier.verify(&Presented::new([header.as_bytes()], "/hook"), BODY, issued)
         };
@@ -140,7 +140,8 @@ fn every_defect_is_refused_for_its_own_reason() {
 #[test]
 fn begin_and_end_of_a_token_are_what_they_are_set_to() {
     let signer = Signer::new(key(support::CURRENT));
-    let header = signer.token(&Token::new(HOOK, BODY, at(1000)).not_before(at(2000)).expires_at(at(3000)));
+    let header =
+        signer.token(&TokenBuilder::new(HOOK, BODY, at(1000)).not_before(at(2000)).expires_at(at(3000)));
     let verifier = lenient().build().unwrap();
     let verify = |now| verifier.verify(&Presented::new([header.as_bytes()], "/"), BODY, at(now));
     assert!(verify(1999).is_err() && verify(3000).is_err());
