@@ -167,10 +167,11 @@ impl Client {
         decode: impl Fn(&[u8]) -> Result<T, Fault>,
         observation: &Observation,
     ) -> Result<Answered<T>, Error> {
-        let deadline = Instant::now() + self.inner.timeout;
+        let start = Instant::now();
+        let deadline = start + self.inner.timeout;
         let mut history = History { deduplication_id, ambiguous: false };
         let mut repetitions = 0;
-        self.inner.budget.call();
+        self.inner.budget.call(start);
         loop {
             observation.attempted(repetitions + 1);
             let failure = match self.attempt(request, deadline, &decode, observation).await {
@@ -178,14 +179,15 @@ impl Client {
                 Err(failure) => failure,
             };
             history.ambiguous |= failure.is_ambiguous();
+            let now = Instant::now();
             let attempt = FailedAttempt {
                 repetitions,
                 repeat: call.repeat,
-                time_left: deadline.saturating_duration_since(Instant::now()),
+                time_left: deadline.saturating_duration_since(now),
                 jitter: random_fraction(),
             };
             match self.inner.retry.decide(&failure, &attempt) {
-                Some(wait) if self.inner.budget.repeat() => {
+                Some(wait) if self.inner.budget.repeat(now) => {
                     observation.repeated(&failure, wait);
                     sleep(wait).await;
                 }

@@ -47,11 +47,19 @@ pub(crate) struct Call {
 impl Call {
     /// A call that may be repeated, with each segment of its path encoded as one.
     pub(crate) fn new(method: Method, path: &[&str]) -> Self {
-        let mut target = String::with_capacity(64);
+        Self::to(method, path, None)
+    }
+
+    fn to(method: Method, path: &[&str], destination: Option<&str>) -> Self {
+        let mut target = String::with_capacity(64 + destination.map_or(0, str::len));
         target.push_str("/v2");
         for segment in path {
             target.push('/');
             target.push_str(&encode(segment));
+        }
+        if let Some(destination) = destination {
+            target.push('/');
+            target.push_str(destination);
         }
         Self {
             method,
@@ -66,9 +74,7 @@ impl Call {
 
     /// A call that makes messages: `POST` to a path that ends with the destination as it is.
     pub(crate) fn delivering(path: &[&str], message: Box<MessageParts>) -> Self {
-        let mut call = Self::new(Method::POST, path);
-        call.target.push('/');
-        call.target.push_str(message.destination.as_str());
+        let mut call = Self::to(Method::POST, path, Some(message.destination.as_str()));
         call.body.clone_from(&message.body);
         // All attempts are the same byte for byte, so their content is a deduplication id as well. A schedule is replaced
         // by itself.

@@ -235,6 +235,10 @@ pub(crate) fn append(
         .map_err(|_| fault(format!("the value of {parsed} contains a control character")))?;
     // Such values are often credentials: this keeps them out of `Debug` and of HTTP/2 compression tables.
     value.set_sensitive(true);
+    if headers.is_empty() {
+        // Most messages have one or none, and the first one would make room for six.
+        headers.reserve(1);
+    }
     headers.try_append(parsed, value).map(drop).map_err(|error| fault(error.to_string()))
 }
 

@@ -289,15 +289,17 @@ fn is_plain(url: &Url<&str>) -> bool {
     let text = url.text.as_bytes();
     let (before, path, query) = (&text[..path], &text[path..query], &text[query..]);
     let authority = &before[url.scheme().as_str().len() + "://".len()..];
+    let in_path = classes(path);
     // The authority is a segment as well. In a path, dots are rare.
-    let may_have_dot_segment = has(&authority[..1], DOT)
-        || has(path, DOT) && path.windows(2).any(|pair| pair[0] == b'/' && has(&pair[1..], DOT));
-    !(has(before, ODD) || has(path, ODD) || has(query, ODD | QUOTE) || may_have_dot_segment)
+    let may_have_dot_segment = classes(&authority[..1]) & DOT != 0
+        || in_path & DOT != 0
+            && path.windows(2).any(|pair| pair[0] == b'/' && classes(&pair[1..]) & DOT != 0);
+    (classes(before) | in_path) & ODD == 0 && classes(query) & (ODD | QUOTE) == 0 && !may_have_dot_segment
 }
 
-/// Whether a byte is of one of the classes.
-fn has(text: &[u8], classes: u8) -> bool {
-    text.iter().fold(0, |found, &byte| found | CLASSES[usize::from(byte)]) & classes != 0
+/// The classes of all bytes together.
+fn classes(text: &[u8]) -> u8 {
+    text.iter().fold(0, |found, &byte| found | CLASSES[usize::from(byte)])
 }
 
 /// The class of a byte that may be the first one of a dot.

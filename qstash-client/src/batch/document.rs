@@ -215,11 +215,17 @@ fn write_json(document: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
 
 /// Writes a JSON string.
 fn write_text(document: &mut Vec<u8>, text: &str) {
-    // Control characters are rare. So are quotes, except in bodies that are JSON themselves.
+    document.reserve(text.len() + 2);
+    if !has(text, |byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        document.push(b'"');
+        document.extend_from_slice(text.as_bytes());
+        document.push(b'"');
+        return;
+    }
+    // Control characters are rare. Quotes are not: most bodies are JSON themselves.
     if has(text, |byte| byte < b' ') {
         return write_json(document, text);
     }
-    document.reserve(text.len() + 2);
     document.push(b'"');
     let (text, mut written) = (text.as_bytes(), 0);
     for place in memchr2_iter(b'"', b'\\', text) {

@@ -80,18 +80,18 @@ struct Second {
 
 impl SharedBudget {
     /// Counts a call, which adds to what may be repeated.
-    pub(crate) fn call(&self) {
+    pub(crate) fn call(&self, time: Instant) {
         if self.limits.is_some() {
-            self.now(|_, now| now.calls += 1);
+            self.at(time, |_, now| now.calls += 1);
         }
     }
 
     /// Counts a repetition, if the budget allows one more.
-    pub(crate) fn repeat(&self) -> bool {
+    pub(crate) fn repeat(&self, time: Instant) -> bool {
         let Some(Limits { percent, reserve }) = self.limits else {
             return true;
         };
-        self.now(|before, now| {
+        self.at(time, |before, now| {
             let sum = |of: fn(&Second) -> u64| before.iter().map(of).sum::<u64>() + of(now);
             let allowed = sum(|second| second.calls).saturating_mul(percent.into()) / 100;
             let is_allowed = sum(|second| second.repetitions) < allowed + u64::from(reserve);
@@ -100,9 +100,9 @@ impl SharedBudget {
         })
     }
 
-    /// Gives access to the seconds that count beside the current one, and to that one.
-    fn now<T>(&self, change: impl FnOnce(&VecDeque<Second>, &mut Second) -> T) -> T {
-        let number = self.start.elapsed().as_secs();
+    /// Gives access to the seconds that count beside that of a time, and to that one.
+    fn at<T>(&self, time: Instant, change: impl FnOnce(&VecDeque<Second>, &mut Second) -> T) -> T {
+        let number = time.saturating_duration_since(self.start).as_secs();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         while recent.front().is_some_and(|second| second.number + SECONDS <= number) {
             recent.pop_front();

@@ -1,7 +1,7 @@
 //! Delivery options as headers, and back.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     str::FromStr,
     time::{Duration, SystemTime},
 };
@@ -180,19 +180,27 @@ impl<'a> Map<'a> {
     fn new(headers: &'a mut HeaderMap) -> Self {
         Self { headers, buffer: BytesMut::with_capacity(256) }
     }
+
+    /// What was written into the buffer, as the value of a header.
+    fn written(&mut self, name: &HeaderName) -> Result<HeaderValue, InvalidHeader> {
+        HeaderValue::from_maybe_shared(self.buffer.split().freeze())
+            .map_err(|error| InvalidHeader::new(name, &error))
+    }
 }
 
 impl HeaderSink for Map<'_> {
     fn put(&mut self, prefix: &str, name: &HeaderName, text: HeaderText<'_>) -> Result<(), InvalidHeader> {
         let value = match text {
+            HeaderText::Value(value) => value.clone(),
             // Ids and labels may be any Unicode text; header values carry it as UTF-8.
             HeaderText::Text(text) => {
                 self.buffer.extend_from_slice(text.as_bytes());
-                HeaderValue::from_maybe_shared(self.buffer.split().freeze())
-                    .map_err(|error| InvalidHeader::new(name, &error))?
+                self.written(name)?
             }
-            HeaderText::Number(number) => number.into(),
-            HeaderText::Value(value) => value.clone(),
+            HeaderText::Number(number) => {
+                write!(self.buffer, "{number}").expect("a buffer grows without failing");
+                self.written(name)?
+            }
         };
         let appended = if prefix.is_empty() {
             self.headers.try_append(name, value)

@@ -23,9 +23,11 @@ impl<'a> UrlText<'a> {
     /// Cuts a text.
     pub fn new(text: &'a str) -> Self {
         let is_syntax = |byte: u8| matches!(byte, b'/' | b'?' | b'#');
-        let scheme = text.bytes().position(|byte| is_syntax(byte) || matches!(byte, b':' | b'@'));
-        let scheme = scheme.filter(|end| text[*end..].starts_with("://"));
-        let (scheme, rest) = scheme.map_or(("", text), |end| (&text[..end], &text[end + "://".len()..]));
+        let (scheme, rest) = usual_scheme(text).unwrap_or_else(|| {
+            let scheme = text.bytes().position(|byte| is_syntax(byte) || matches!(byte, b':' | b'@'));
+            let scheme = scheme.filter(|end| text[*end..].starts_with("://"));
+            scheme.map_or(("", text), |end| (&text[..end], &text[end + "://".len()..]))
+        });
         let (authority, target) = rest.split_at(rest.bytes().position(is_syntax).unwrap_or(rest.len()));
         let (user_info, authority) = match authority.bytes().rposition(|byte| byte == b'@') {
             Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
@@ -33,6 +35,12 @@ impl<'a> UrlText<'a> {
         };
         Self { scheme, user_info, authority, target }
     }
+}
+
+/// Nearly every text begins with one of these, and need not be searched.
+fn usual_scheme(text: &str) -> Option<(&str, &str)> {
+    let scheme = if text.starts_with("https") { "https" } else { "http" };
+    Some((scheme, text.strip_prefix(scheme)?.strip_prefix("://")?))
 }
 
 impl fmt::Debug for UrlText<'_> {

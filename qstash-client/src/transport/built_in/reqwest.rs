@@ -27,7 +27,7 @@ pub(super) fn transport(client: Client, base_url: &Url<&str>, host: Option<Heade
         *request.headers_mut() = head.headers;
         complete(request.headers_mut(), host.as_ref(), &body);
         *request.body_mut() = Some(body.into());
-        Box::pin(send(client.clone(), request).err_into())
+        Box::pin(answer(client.execute(request)).err_into())
     })
 }
 
@@ -64,8 +64,10 @@ fn without_certificates(builder: reqwest::ClientBuilder) -> reqwest::ClientBuild
     builder
 }
 
-async fn send(client: Client, request: reqwest::Request) -> Result<Response<Bytes>, TransportError> {
-    let mut answer = client.execute(request).await.map_err(failed)?;
+async fn answer(
+    sent: impl Future<Output = Result<reqwest::Response, reqwest::Error>>,
+) -> Result<Response<Bytes>, TransportError> {
+    let mut answer = sent.await.map_err(failed)?;
     let mut body = Answer::default();
     while let Some(piece) = answer.chunk().await.map_err(failed)? {
         body.add(piece)?;
