@@ -207,6 +207,31 @@ test("a schedule runs now and is deleted, a queue is changed and deleted", async
   await page.getByText("No queues.").waitFor();
 });
 
+test("a question stays while what it is about changes", async (t) => {
+  const { server, destination, page } = await setUp(t);
+  const resize = (queueName, parallelism) => server.call("POST", "/v2/queues", { body: JSON.stringify({ queueName, parallelism }) });
+  await resize("emails", 2);
+  await resize("reports", 2);
+  await open(page, server, "#/queues");
+  await entry(page, "emails").getByRole("button", { name: "Delete" }).click();
+  await resize("emails", 9);
+  await resize("reports", 9);
+  await page.waitForFunction(() => document.querySelector('[aria-label="Parallelism of reports"]').value === "9");
+  await entry(page, "emails").getByRole("button", { name: "Really delete?" }).click();
+  await entry(page, "emails").waitFor({ state: "detached" });
+  assert.deepEqual((await server.call("GET", "/v2/queues")).map((queue) => queue.name), ["reports"]);
+
+  const headers = { "upstash-retries": "5", "upstash-retry-delay": "3600000" };
+  const { messageId } = await server.call("POST", `/v2/publish/${destination.url}/500`, { headers, body: "x" });
+  await open(page, server, `#/messages/${messageId}`);
+  await detail(page).getByText("#1").waitFor();
+  await detail(page).getByRole("button", { name: "Cancel" }).click();
+  await server.call("POST", `/dev/messages/${messageId}/deliver`);
+  await detail(page).getByText("#2").waitFor();
+  await detail(page).getByRole("button", { name: "Really cancel?" }).click();
+  await page.getByText("Cancelled", { exact: true }).waitFor();
+});
+
 test("calls that were refused are listed with their reasons", async (t) => {
   const { server, page } = await setUp(t);
   await server.call("POST", "/v2/publish/http://127.0.0.1:9/", { headers: { "upstash-delay": "soon" } }).catch(() => {});

@@ -57,6 +57,7 @@ export function deadLettersChanged() {
 function drawDetail() {
   letter = deadLetterOf(shown);
   const focused = detail.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const isAsking = detail.querySelector(".asking") !== null;
   const { message } = story;
   detail.replaceChildren(
     head(message),
@@ -67,7 +68,10 @@ function drawDetail() {
     report(message),
     section("Request", headers(message.header, "request headers"), bodyView(bodyOf(message, "body"), "Body")),
   );
-  if (focused) detail.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
+  const again = focused && detail.querySelector(`[data-focus="${CSS.escape(focused)}"]`);
+  again?.focus();
+  // The button asks once more.
+  if (isAsking) again?.click();
 }
 
 function close() {

@@ -212,7 +212,9 @@ function draw(view) {
     const key = section.key(entry);
     const shows = JSON.stringify(entry);
     const before = view.rows.get(key);
-    rows.set(key, before?.shows === shows ? before : { shows, node: row(section, entry) });
+    // A question that is about to be answered does not vanish; the row is drawn the next time.
+    const stays = before && (before.shows === shows || before.node.querySelector(".asking"));
+    rows.set(key, stays ? before : { shows, node: row(section, entry) });
   }
   view.rows = rows;
   arrange(view.body, [...rows.values()].map(({ node }) => node));
