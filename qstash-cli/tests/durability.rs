@@ -4,7 +4,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -51,10 +51,8 @@ impl Server {
         Self::started_by(program, folder)
     }
 
-    fn started_by(mut command: Command, folder: &Folder) -> Self {
-        command.args(["--port", "0", "--data"]).arg(&folder.0).env("QSTASH_TOKEN", TOKEN);
-        command.env("QSTASH_DEV_STATE", folder.0.join("state"));
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    fn started_by(program: Command, folder: &Folder) -> Self {
+        let mut child = inside(folder, program).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut lines = stdout.by_ref().lines().map(Result::unwrap);
         let url = lines.find_map(|line| Some(line.strip_prefix("QSTASH_URL=http://")?.to_owned()));
@@ -188,6 +186,16 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed_under_load() {
     assert_eq!(missing.len(), 0, "some that was acknowledged is lost");
 }
 
+/// The program with everything that it keeps in a folder, whatever the user who tests it has set or kept.
+fn inside(folder: &Folder, mut program: Command) -> Command {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QSTASH_")) {
+        program.env_remove(name);
+    }
+    program.args(["--port", "0", "--data"]).arg(&folder.0);
+    program.env("QSTASH_TOKEN", TOKEN).env("QSTASH_DEV_STATE", folder.0.join("state"));
+    program
+}
+
 /// The program, as if the disk had no room for longer files than this.
 #[cfg(unix)]
 fn with_small_files(blocks: u32) -> Command {
@@ -233,9 +241,7 @@ fn what_does_not_fit_on_the_disk_is_refused_and_what_was_accepted_is_still_there
     );
 
     for folder in [&folder, &Folder::new("small")] {
-        let mut program = with_small_files(1);
-        program.args(["--port", "0", "--data"]).arg(&folder.0);
-        let Output { status, stderr, .. } = program.output().unwrap();
+        let Output { status, stderr, .. } = inside(folder, with_small_files(1)).output().unwrap();
         let refusal = format!(
             "qstash-dev: cannot use the data folder {} (errors.md#data-folder): ",
             folder.0.display()

