@@ -23,6 +23,8 @@ mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stores;
-#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transactional;
 mod transactions;
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+mod words;

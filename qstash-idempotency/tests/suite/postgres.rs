@@ -19,7 +19,8 @@ use crate::{
     deliveries::Attempt,
     left_out::left_out,
     proxy::Proxy,
-    transactional::{self, Database, End, refusal},
+    transactional::{self, Database, End},
+    words::refusal,
 };
 
 /// A schema of its own, which is the search path of its connections. Nothing, with a loud line, where there is no server.

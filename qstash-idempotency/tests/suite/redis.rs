@@ -20,7 +20,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{axum_app::App, deliveries::Attempt, left_out::left_out, proxy::Proxy};
+use crate::{axum_app::App, deliveries::Attempt, left_out::left_out, proxy::Proxy, words::refusal};
 
 /// Alters keys as time would.
 struct Keys {
@@ -180,8 +180,7 @@ async fn a_server_that_takes_no_writes_is_a_store_in_trouble() {
     // Another type of value in the way is refused by the server, as a write on a replica is.
     let key = ClaimKey::from_bytes([7; 32]);
     let _: () = keys.connection.clone().set_ex(keys.name(&key), "text", 60).await.unwrap();
-    let told =
-        crate::transactional::refusal(keys.store.claim(&claim(7, contract::LEASE, contract::KEEP)).await);
+    let told = refusal(keys.store.claim(&claim(7, contract::LEASE, contract::KEEP)).await);
     assert!(told.starts_with("the store of claims failed: "), "{told}");
 }
 

@@ -17,7 +17,8 @@ use crate::{
     axum_app::App,
     clock::ManualClock,
     deliveries::Attempt,
-    transactional::{self, Database, End, refusal},
+    transactional::{self, Database, End},
+    words::refusal,
 };
 
 /// A database in a file that is gone with it.

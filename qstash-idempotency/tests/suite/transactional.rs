@@ -1,9 +1,6 @@
 //! What every database promises of a claim in a transaction, told once for all of them.
 
-use std::{
-    fmt::Debug,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{Router, response::Response, routing::post};
 use qstash_axum::{HandlerError, Outcome, VerifySignature};
@@ -103,15 +100,4 @@ pub(crate) async fn check_many<D: Database>(database: D, messages: i64) {
     sending.join_all().await;
     assert_eq!(*failures.lock().unwrap(), []);
     assert_eq!(database.effects().await, messages);
-}
-
-/// What an error says, with its causes.
-pub(crate) fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// What an error of something that should have failed says.
-pub(crate) fn refusal<T: Debug>(result: Result<T, qstash_idempotency::StoreError>) -> String {
-    told(&result.unwrap_err())
 }
