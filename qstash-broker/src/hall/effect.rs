@@ -69,7 +69,7 @@ pub struct Dispatch {
     pub url: Url,
     /// The method.
     pub method: Method,
-    /// Every header but the signature.
+    /// Every header but the signature and the region, which are those of the server.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,

@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use qstash_types::{
-    CallbackOptions, DeliveryHeaders, DeliveryOptions, EndpointName, FlowControl, Host, MessageId, Region,
-    Start, Url, UrlGroupName,
+    CallbackOptions, DeliveryHeaders, DeliveryOptions, EndpointName, FlowControl, Host, MessageId, Start,
+    Url, UrlGroupName,
 };
 
 use super::{Terms, Time};
@@ -94,7 +94,7 @@ impl StoredMessage {
         }
     }
 
-    /// The headers of an attempt, short of the signature, with the flow control in force.
+    /// The headers of an attempt, short of the signature and the region of the server, with the flow control in force.
     pub(crate) fn delivery_headers(&self, retried: u32, flow_control: Option<FlowControl>) -> HeaderMap {
         let own = self.terms.header_list();
         let mut headers = HeaderMap::with_capacity(own.len() + MOST_METADATA);
@@ -110,7 +110,6 @@ impl StoredMessage {
             IpAddr::V4(address) => Host::Ipv4(address).to_string(),
             IpAddr::V6(address) => address.to_string(),
         });
-        metadata.region = Some(Region::EuCentral1);
         metadata.retry_delay = self.terms.retry_delay.as_deref().cloned();
         metadata.flow_control = flow_control;
         metadata.url_group.clone_from(&self.url_group);

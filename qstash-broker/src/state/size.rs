@@ -38,7 +38,8 @@ impl StoredMessage {
 }
 
 impl Terms {
-    pub(crate) fn bytes(&self) -> usize {
+    /// Everything but the body.
+    pub(super) fn measure(&self) -> usize {
         let names = [
             Some(self.method.as_str()),
             self.queue.as_ref().map(AsRef::as_ref),
@@ -53,7 +54,6 @@ impl Terms {
             + self.redaction.as_deref().map_or(0, redaction)
             + callbacks.map(|target| callback(target)).sum::<usize>()
             + delay
-            + self.body.len()
     }
 }
 

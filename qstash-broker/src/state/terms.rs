@@ -52,6 +52,8 @@ pub struct Terms {
     pub schedule_id: Option<ScheduleId>,
     /// The address that the message was published from.
     pub caller_ip: IpAddr,
+    /// How much memory all of it takes up, more or less, without the body. It is asked for again and again.
+    beside_body: u32,
 }
 
 impl Terms {
@@ -66,6 +68,7 @@ impl Terms {
             schedule_id: options.schedule_id,
             ..Self::plain(options.settings, options.content_type, body, caller_ip)
         }
+        .measured()
     }
 
     /// The terms of a callback, which has no callbacks of its own.
@@ -77,6 +80,7 @@ impl Terms {
             redaction: source.redaction.clone().map(|redaction| Box::new(redaction.and_body())),
             ..Self::plain(target.settings.clone(), Some(json), body, source.caller_ip)
         }
+        .measured()
     }
 
     fn plain(
@@ -110,7 +114,17 @@ impl Terms {
             queue: None,
             schedule_id: None,
             caller_ip,
+            beside_body: 0,
         }
+    }
+
+    fn measured(self) -> Self {
+        Self { beside_body: u32::try_from(self.measure()).unwrap_or(u32::MAX), ..self }
+    }
+
+    /// How much memory they take up, more or less.
+    pub(crate) fn bytes(&self) -> usize {
+        self.beside_body as usize + self.body.len()
     }
 
     /// The options that make such terms.

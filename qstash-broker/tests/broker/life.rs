@@ -88,7 +88,6 @@ fn a_message_goes_out_as_it_was_published() {
             ("upstash-label", "one,two"),
             ("upstash-max-retries", "5"),
             ("upstash-message-id", receipt.message_id.as_str()),
-            ("upstash-region", "EU-CENTRAL-1"),
             ("upstash-retried", "0"),
             ("upstash-retries", "0"),
             ("upstash-retry-delay", "1000 * retried"),
