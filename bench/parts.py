@@ -201,7 +201,7 @@ def server(report):
     for publishers, forwarder, ours, _ in tables["publishers forwarder qstash-dev CPU, forwarder = 1"]:
         costs[int(publishers)] = nanos(ours)
         report.line("publishers", "qstash-dev", int(publishers), nanos(ours))
-        report.line("publishers", "axum + hyper-util + signature", int(publishers), nanos(forwarder))
+        report.line("publishers", "forwarder", int(publishers), nanos(forwarder))
     flat = [cost for publishers, cost in costs.items() if publishers >= PUBLISHERS]
     beside = {f"{publishers}:": plot.time(cost) for publishers, cost in costs.items()}
     what = f"local server, publishers at once, most / least from {PUBLISHERS} on"
