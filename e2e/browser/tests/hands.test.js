@@ -207,7 +207,7 @@ test("a schedule runs now and is deleted, a queue is changed and deleted", async
   await page.getByText("No queues.").waitFor();
 });
 
-test("a question stays while what it is about changes", async (t) => {
+test("a question stays while what it is about changes, and so does what is being typed", async (t) => {
   const { server, destination, page } = await setUp(t);
   const resize = (queueName, parallelism) => server.call("POST", "/v2/queues", { body: JSON.stringify({ queueName, parallelism }) });
   await resize("emails", 2);
@@ -220,6 +220,16 @@ test("a question stays while what it is about changes", async (t) => {
   await entry(page, "emails").getByRole("button", { name: "Really delete?" }).click();
   await entry(page, "emails").waitFor({ state: "detached" });
   assert.deepEqual((await server.call("GET", "/v2/queues")).map((queue) => queue.name), ["reports"]);
+
+  const typed = page.getByLabel("Parallelism of reports");
+  await typed.fill("5");
+  await resize("reports", 3);
+  await resize("invoices", 2);
+  await entry(page, "invoices").waitFor();
+  assert.equal(await typed.inputValue(), "5");
+  await typed.press("Enter");
+  await page.getByText("Changed").waitFor();
+  assert.equal((await server.call("GET", "/v2/queues/reports")).parallelism, 5);
 
   const headers = { "upstash-retries": "5", "upstash-retry-delay": "3600000" };
   const { messageId } = await server.call("POST", `/v2/publish/${destination.url}/500`, { headers, body: "x" });

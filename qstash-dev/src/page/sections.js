@@ -212,8 +212,8 @@ function draw(view) {
     const key = section.key(entry);
     const shows = JSON.stringify(entry);
     const before = view.rows.get(key);
-    // A question that is about to be answered does not vanish; the row is drawn the next time.
-    const stays = before && (before.shows === shows || before.node.querySelector(".asking"));
+    // A question that is about to be answered does not vanish, nor what is being typed; the row is drawn when that is done.
+    const stays = before && (before.shows === shows || before.node.querySelector(".asking, input:focus"));
     rows.set(key, stays ? before : { shows, node: row(section, entry) });
   }
   view.rows = rows;
