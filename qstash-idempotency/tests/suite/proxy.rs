@@ -54,11 +54,13 @@ impl Proxy {
 
     /// How many statements PostgreSQL has completed, each of which is a round trip. What the pool of sqlx does besides, a ping after
     /// a connection has come back to it, is none, and nobody waits for it.
+    #[cfg(feature = "postgres")]
     pub(crate) fn postgres_statements(&self) -> u64 {
         self.postgres_statements.load(Ordering::SeqCst)
     }
 
     /// How many commands Redis got.
+    #[cfg(feature = "redis")]
     pub(crate) fn redis_commands(&self) -> u64 {
         self.redis_commands.load(Ordering::SeqCst)
     }

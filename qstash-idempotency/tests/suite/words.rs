@@ -6,7 +6,7 @@ use qstash_idempotency::StoreError;
 
 /// What an error says, with its causes.
 pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
-    let causes = iter::successors(Some(error), |error| error.source());
+    let causes = iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
