@@ -37,9 +37,10 @@ const SENT: usize = 6 * MEBIBYTE;
 /// How much the process may have grown at any moment while one field is tried: what the server may keep, its log, and what a
 /// call takes up.
 const GROWTH: usize = 4 * MEBIBYTE;
-/// How often a field is tried until it does not make the process grow: what the server keeps, or takes up for a call, shows each
-/// time, and what the allocator and the system do, now and then.
-const ATTEMPTS: usize = 3;
+/// What the allocator and the system do makes the process grow now and then, by as much however much is sent. What the server keeps
+/// shows the more clearly the more is sent. So a field that has grown is tried again with so many times as much, which may
+/// make the process grow by so many times as much.
+const ATTEMPTS: [(usize, usize); 4] = [(1, 1), (2, 1), (4, 2), (8, 3)];
 /// A large body.
 const BODY: usize = 256 * KIBIBYTE;
 /// What fits into the head of a request.
@@ -78,22 +79,22 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Sends calls of about so many bytes each.
     async fn hear(&mut self, what: &str, bytes: usize, make: impl Fn(usize) -> Call) {
-        let calls = SENT / bytes;
-        let mut least = usize::MAX;
-        for attempt in 0..ATTEMPTS {
+        let (mut numbers, mut seen) = (0.., Vec::new());
+        for (sent, growth) in ATTEMPTS {
             let grown = peak(async {
-                for number in 0..calls {
-                    let status = make(attempt * calls + number).send().await.status;
+                for number in numbers.by_ref().take(sent * SENT / bytes) {
+                    let status = make(number).send().await.status;
                     assert!(status < 500, "{what}: {status}");
                 }
             });
-            least = least.min(grown.await);
+            let grown = grown.await;
             self.clear().await;
-            if least <= GROWTH {
-                break;
+            if grown <= growth * GROWTH {
+                return;
             }
+            seen.push(format!("{} MiB of {}", grown / MEBIBYTE, sent * SENT / MEBIBYTE));
         }
-        self.judge(what, least, GROWTH);
+        self.complaints.push(format!("{what}: {} that were sent", seen.join(", ")));
     }
 
     fn judge(&mut self, what: &str, grown: usize, limit: usize) {
